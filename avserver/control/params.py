@@ -1,0 +1,186 @@
+"""The table of parameters: everything that can be turned while the show runs.
+
+One entry makes the OSC address (`/avserver` + address), the web page's slider, the checks of the mapping file and a line
+of `avserver params`. Some entries always exist (`FIXED`); a mapping file adds those of its choirs and bends.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from avserver.errors import ParamError, nearest
+from avserver.frame_spec import TRANSFORMS
+
+Value = float | int | bool
+
+MAX_SEED = 2**32 - 1
+
+
+class Kind(StrEnum):
+    """What a parameter takes. A trigger has no value: it fires."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+    TRIGGER = "trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter.
+
+    Attributes:
+        address: `/group/name`, as in OSC but without `/avserver`.
+        kind: what it takes.
+        default: its value when the show starts and after a panic (False for a trigger).
+        minimum: values are clamped to [minimum, maximum].
+        maximum: see minimum.
+        unit: `s`, `deg` … or empty.
+        smoothing_s: time constant with which a turned knob takes effect (0: at once).
+        description: one line.
+    """
+
+    address: str
+    kind: Kind
+    default: Value
+    minimum: float
+    maximum: float
+    description: str
+    unit: str = ""
+    smoothing_s: float = 0.0
+
+    def coerce(self, value: object) -> Value:
+        """Return `value` as this parameter holds it: of its type, clamped to its range.
+
+        Numbers and bools are taken for one another (TouchDesigner sends nothing but floats); a switch is on from 0.5.
+
+        Raises ParamError for what is not a finite number.
+        """
+        if not isinstance(value, (bool, int, float)) or not math.isfinite(value):
+            raise ParamError(f"{self.address} takes {self.allowed()}, got {value!r}")
+        if self.kind in (Kind.BOOL, Kind.TRIGGER):
+            return value >= 0.5
+        clamped = min(max(value, self.minimum), self.maximum)
+        return round(clamped) if self.kind is Kind.INT else float(clamped)
+
+    def allowed(self) -> str:
+        """Return in words what it takes."""
+        if self.kind in (Kind.BOOL, Kind.TRIGGER):
+            return "0 or 1"
+        unit = f" {self.unit}" if self.unit else ""
+        number = "a whole number" if self.kind is Kind.INT else "a number"
+        return f"{number} from {self.minimum:.12g} to {self.maximum:.12g}{unit}"
+
+
+class ParamTable(Mapping[str, Param]):
+    """The parameters of a show by address, in the order in which people should see them."""
+
+    def __init__(self, params: Iterable[Param]) -> None:
+        self._params: dict[str, Param] = {}
+        for param in params:
+            if param.address in self._params:
+                raise ParamError(f"two parameters are called {param.address}")
+            self._params[param.address] = param
+
+    def __getitem__(self, address: str) -> Param:
+        """Return the parameter. Raises ParamError, naming the nearest address, if there is none."""
+        try:
+            return self._params[address]
+        except KeyError:
+            raise ParamError(f"there is no parameter {address!r}; {nearest(address, self._params)}") from None
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._params
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._params)
+
+    def __len__(self) -> int:
+        return len(self._params)
+
+    def defaults(self) -> dict[str, Value]:
+        """Return the default of every parameter that has a value (triggers have none)."""
+        return {param.address: param.default for param in self.values() if param.kind is not Kind.TRIGGER}
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """What every parameter is worth at one frame, and which triggers fired since the last one."""
+
+    values: Mapping[str, Value]
+    fired: frozenset[str] = frozenset()
+
+    def __getitem__(self, address: str) -> Value:
+        return self.values[address]
+
+
+def _float(
+    address: str,
+    default: float,
+    low: float,
+    high: float,
+    text: str,
+    unit: str = "",
+    smoothing_s: float = 0.05,
+) -> Param:
+    return Param(address, Kind.FLOAT, default, low, high, text, unit, smoothing_s)
+
+
+def _int(address: str, default: int, low: int, high: int, text: str) -> Param:
+    return Param(address, Kind.INT, default, low, high, text)
+
+
+def _bool(address: str, default: bool, text: str) -> Param:
+    return Param(address, Kind.BOOL, default, 0, 1, text)
+
+
+def _trigger(address: str, text: str) -> Param:
+    return Param(address, Kind.TRIGGER, False, 0, 1, text)
+
+
+FIXED: tuple[Param, ...] = (
+    _float("/output/opacity", 1.0, 0.0, 1.0, "brightness of the picture, 0 is black"),
+    _bool("/output/blackout", False, "all outputs black, at once"),
+    _bool("/output/freeze", False, "the picture stands still"),
+    _trigger("/panic", "every parameter back to its default, at once"),
+    _float("/latent/truncation_psi", 1.0, 0.0, 1.5, "how far pictures stray from the average one"),
+    _int("/latent/truncation_cutoff", 32, 0, 32, "layers below this one are truncated"),
+    _float("/noise/strength", 0.5, 0.0, 2.0, "standard deviation of the noise"),
+    _float("/noise/speed", 1.0, 0.0, 8.0, "how fast the noise moves"),
+    _float("/noise/grain_coarse", 0.0, 0.0, 1.0, "smooth (0) to rough (1) noise up to 32 px", smoothing_s=0.0),
+    _float("/noise/grain_fine", 0.0, 0.0, 1.0, "smooth (0) to rough (1) noise above 32 px", smoothing_s=0.0),
+    _float("/grade/contrast", 1.0, 0.0, 2.0, "contrast of the picture"),
+    _float("/grade/saturation", 1.0, 0.0, 2.0, "saturation of the picture, 0 is grey"),
+    _bool("/segment/auto", True, "tempo changes in the music switch the segment"),
+    _int("/segment/select", 0, 0, 127, "the segment to go to"),
+    _trigger("/segment/next", "go to the next segment"),
+    _trigger("/segment/previous", "go to the previous segment"),
+)
+
+
+def choir_params(name: str, *, seeds: Iterable[int], layers: tuple[float, float], glide_s: float) -> list[Param]:
+    """Return the parameters of a choir: its seeds, which layers it plays, how long it glides."""
+    at = f"/choir/{name}"
+    return [
+        _float(f"{at}/glide_s", glide_s, 0.0, 30.0, f"how long {name} takes from one seed to the next", "s", 0.0),
+        _float(f"{at}/first", layers[0], 0.0, 1.0, f"{name} plays the layers from this share of them on"),
+        _float(f"{at}/stop", layers[1], 0.0, 1.0, f"{name} plays the layers below this share of them"),
+        _trigger(f"{at}/next", f"{name} goes to its next seed"),
+        *(
+            _int(f"{at}/seed/{number}", seed, 0, MAX_SEED, f"seed {number} of {name}")
+            for number, seed in enumerate(seeds, start=1)
+        ),
+    ]
+
+
+def bend_params(name: str, *, layer: str, transform: str) -> list[Param]:
+    """Return the parameters of a bend: its switch and the values of its transform."""
+    at = f"/bend/{name}"
+    return [
+        _bool(f"{at}/enable", True, f"{transform} of {layer} on or off"),
+        *(
+            _float(f"{at}/{v.name}", v.neutral, v.minimum, v.maximum, f"{layer}: {v.description}", v.unit, 0.0)
+            for v in TRANSFORMS[transform]
+        ),
+    ]

@@ -1,0 +1,81 @@
+"""Signals: the immutable snapshot of what is heard that one frame sees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+STEMS = ("mix", "drums", "bass", "melody")
+BANDS = ("full", "low", "mid", "high")
+CHROMA_CLASSES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """Something began: at `t_s` (show time), in a stem and band, with a strength in [0, 1]."""
+
+    t_s: float
+    stem: str
+    band: str
+    strength: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What is heard at one frame.
+
+    Attributes:
+        t_s: show time of the frame (s).
+        heard_s: show time of the newest sample that these signals know of (s), at most t_s.
+        rms_db: level per stem (dB of full scale), at least -120.
+        onset_strength: per (stem, band), in [0, 1].
+        onsets: every onset that was found since the last frame, oldest first.
+        pitch_hz: 0 where there is no pitch.
+        pitch_confidence: in [0, 1].
+        chroma: (12,) from C, summing to 1.
+        tempo_bpm: 0 until a tempo is known.
+        beat_phase: in [0, 1), 0 at the beat.
+        beat: True in the first frame after a beat.
+        segment: index of the tempo segment, from 0.
+        novelty: in [0, 1], how much the tempo departs from that of the segment.
+    """
+
+    t_s: float
+    heard_s: float
+    rms_db: Mapping[str, float]
+    onset_strength: Mapping[tuple[str, str], float]
+    onsets: tuple[Onset, ...]
+    pitch_hz: float
+    pitch_confidence: float
+    chroma: npt.NDArray[np.float64]
+    tempo_bpm: float
+    beat_phase: float
+    beat: bool
+    segment: int
+    novelty: float
+
+    def level(self, name: str) -> float:
+        """Return the signal of that name (one of LEVEL_NAMES) as a float. Raises KeyError for another name."""
+        return _LEVELS[name](self)
+
+
+def _levels() -> dict:  # type: ignore[type-arg]
+    """Build the table of names: the one list of what a mapping can take from Signals directly."""
+    table = {
+        name: (lambda signals, name=name: float(getattr(signals, name)))
+        for name in (
+            "pitch_hz", "pitch_confidence", "tempo_bpm", "beat_phase", "beat", "segment", "novelty",
+        )
+    }  # fmt: skip
+    for stem in STEMS:
+        table[f"{stem}.rms_db"] = lambda signals, stem=stem: signals.rms_db[stem]
+        for band in BANDS:
+            table[f"{stem}.{band}.onset_strength"] = lambda signals, key=(stem, band): signals.onset_strength[key]
+    for pitch_class in range(CHROMA_CLASSES):
+        table[f"chroma.{pitch_class}"] = lambda signals, i=pitch_class: float(signals.chroma[i])
+    return table
+
+
+_LEVELS = _levels()
+LEVEL_NAMES = tuple(_LEVELS)
