@@ -1,0 +1,14 @@
+"""Where the files are that come with avserver: models and mappings."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def bundled(folder: str, name: str) -> Path:
+    """Return the path of a bundled file, e.g. bundled("models", "default.safetensors").
+
+    In an installed wheel the folders lie within the package, in a checkout beside it.
+    """
+    inside = _PACKAGE / folder / name
+    return inside if inside.exists() else _PACKAGE.parent / folder / name

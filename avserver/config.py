@@ -1,0 +1,198 @@
+"""Show: everything that is settled before the show starts. The one home of its defaults.
+
+A show file is TOML with a table for each section below; what it leaves out has the default. Paths in it are relative
+to the file. What can be turned while the show runs is a parameter instead (see `control.params`).
+"""
+
+import dataclasses
+import json
+import tomllib
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from avserver.errors import ConfigError, nearest
+
+DEMO = "demo"
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSettings:
+    """The frames: how many a second, how large (0: as the model draws them), for how long (0: until stopped)."""
+
+    fps: float = 30.0
+    width_px: int = 0
+    height_px: int = 0
+    duration_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        _within("frame.fps", self.fps, 1, 240)
+        _within("frame.width_px", self.width_px, 0, 8192)
+        _within("frame.height_px", self.height_px, 0, 8192)
+        _within("frame.duration_s", self.duration_s, 0, 1e9)
+        if (self.width_px == 0) != (self.height_px == 0):
+            raise ConfigError(
+                "frame.width_px and frame.height_px are given together or not at all, "
+                f"got {self.width_px} and {self.height_px}"
+            )
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(width, height) in px, None for the model's own."""
+        return (self.width_px, self.height_px) if self.width_px else None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSettings:
+    """The music: a file, or `demo` for the track that comes with avserver; again from the start when it ends?"""
+
+    source: str = DEMO
+    loop: bool = False
+    start_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        _within("audio.start_s", self.start_s, 0, 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The generator: a safetensors file, or `default` for the one that comes with avserver."""
+
+    path: str = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSettings:
+    """What drives what: a mapping file, or `default` for the one that comes with avserver."""
+
+    path: str = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class OscSettings:
+    """Where OSC is listened for (UDP)."""
+
+    host: str = "127.0.0.1"
+    port: int = 9000
+
+    def __post_init__(self) -> None:
+        _within("osc.port", self.port, 0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroMqSettings:
+    """Where frames are published; empty: nowhere. Other than loopback and ipc only with `insecure = true`."""
+
+    address: str = "tcp://127.0.0.1:5555"
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewSettings:
+    """The web page."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+    def __post_init__(self) -> None:
+        _within("preview.port", self.port, 0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """A whole show. Build one with `load_show`, or from code with the sections given."""
+
+    frame: FrameSettings = field(default_factory=FrameSettings)
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    mapping: MappingSettings = field(default_factory=MappingSettings)
+    osc: OscSettings = field(default_factory=OscSettings)
+    zeromq: ZeroMqSettings = field(default_factory=ZeroMqSettings)
+    preview: PreviewSettings = field(default_factory=PreviewSettings)
+
+
+def built_in_show() -> Show:
+    """Return the show that plays when no show file is given: the demo track, over and over."""
+    return Show(audio=AudioSettings(loop=True))
+
+
+def load_show(path: Path) -> Show:
+    """Read a show file. Raises ConfigError, naming the file and the key, for anything that is not allowed."""
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        raise ConfigError(f"cannot read the show file {path}: {err.strerror}") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise ConfigError(f"the show file {path} is not TOML: {err}") from err
+    try:
+        show: Show = _build(Show, plain, "")
+    except ConfigError as err:
+        raise ConfigError(f"{path}: {err}") from err
+    return _relative_to(show, path.parent)
+
+
+def change(show: Show, section: str, **values: object) -> Show:
+    """Return the show with values of one section changed. Raises ConfigError for a value out of range."""
+    return dataclasses.replace(show, **{section: dataclasses.replace(getattr(show, section), **values)})
+
+
+def to_toml(show: Show) -> str:
+    """Return the show as a file that `load_show` reads back to an equal one."""
+    lines = []
+    for section in dataclasses.fields(show):
+        settings = getattr(show, section.name)
+        lines.append(f"[{section.name}]")
+        # JSON's strings, numbers and booleans are TOML's too.
+        lines += [f"{f.name} = {json.dumps(getattr(settings, f.name))}" for f in dataclasses.fields(settings)]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} is a number from {low:g} to {high:g}, got {value!r}")
+
+
+def _build(cls: type, plain: dict[str, Any], at: str) -> Any:
+    """Return a `cls` made of a TOML table; `at` is the table's name with a dot, for messages."""
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in plain.items():
+        if key not in hints:
+            raise ConfigError(f"unknown key {at + key!r}; {nearest(key, hints)}")
+        values[key] = _value(hints[key], value, at + key)
+    return cls(**values)
+
+
+_WORDS: dict[type, str] = {
+    str: "a text in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
+
+
+def _value(hint: type, value: object, name: str) -> object:
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{name} is a table ([{name}]), got {value!r}")
+        return _build(hint, value, f"{name}.")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise ConfigError(f"{name} is {_WORDS[hint]}, got {value!r}")
+    return value
+
+
+def _relative_to(show: Show, folder: Path) -> Show:
+    """Return the show with its file names made relative to `folder`, where the show file lies."""
+
+    def resolve(name: str, built_in: str) -> str:
+        return name if name == built_in else str(folder / Path(name).expanduser())
+
+    show = change(show, "audio", source=resolve(show.audio.source, DEMO))
+    show = change(show, "model", path=resolve(show.model.path, DEFAULT))
+    return change(show, "mapping", path=resolve(show.mapping.path, DEFAULT))

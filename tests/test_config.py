@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from avserver.config import Show, built_in_show, change, load_show, to_toml
+from avserver.errors import ConfigError
+
+
+def test_what_is_printed_is_read_back_to_the_same_show(tmp_path: Path) -> None:
+    show = change(built_in_show(), "frame", fps=24.5, width_px=640, height_px=360)
+    path = tmp_path / "show.toml"
+    path.write_text(to_toml(show))
+    assert load_show(path) == show
+
+
+def test_an_empty_file_is_the_default_show(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text("")
+    assert load_show(path) == Show()
+
+
+def test_file_names_are_relative_to_the_show_file(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text('[audio]\nsource = "song.ogg"\n[mapping]\npath = "default"\n')
+    show = load_show(path)
+    assert show.audio.source == str(tmp_path / "song.ogg")
+    assert show.mapping.path == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[frame]\nfsp = 25", r"unknown key 'frame.fsp'; did you mean 'fps'\?"),
+        ("[ods]\nport = 1", r"unknown key 'ods'; did you mean 'osc'\?"),
+        ("[frame]\nfps = 0", "frame.fps is a number from 1 to 240, got 0.0"),
+        ("[frame]\nfps = nan", "frame.fps is a number from 1 to 240, got nan"),
+        ('[frame]\nfps = "30"', "frame.fps is a number, got '30'"),
+        ("[osc]\nport = 70000", "osc.port is a number from 0 to 65535, got 70000"),
+        ("[osc]\nport = true", "osc.port is a whole number, got True"),
+        ("[audio]\nloop = 1", "audio.loop is true or false, got 1"),
+        ("audio = 3", r"audio is a table \(\[audio\]\), got 3"),
+        ("[frame]\nwidth_px = 100", "are given together or not at all, got 100 and 0"),
+        ("[frame\nfps = 3", "is not TOML"),
+    ],
+)
+def test_what_is_not_allowed_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        load_show(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_show_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read the show file .*nope.toml: No such file"):
+        load_show(tmp_path / "nope.toml")
