@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from avserver.config import DEFAULT
+
 _PACKAGE = Path(__file__).parent
 
 
@@ -12,3 +14,13 @@ def bundled(folder: str, name: str) -> Path:
     """
     inside = _PACKAGE / folder / name
     return inside if inside.exists() else _PACKAGE.parent / folder / name
+
+
+def model_path(name: str) -> Path:
+    """Return the file of a model by its name in a show: `default` or a path."""
+    return bundled("models", "default.safetensors") if name == DEFAULT else Path(name)
+
+
+def mapping_path(name: str) -> Path:
+    """Return the file of a mapping by its name in a show: `default` or a path."""
+    return bundled("mappings", "default.toml") if name == DEFAULT else Path(name)

@@ -50,6 +50,18 @@ class Param:
     unit: str = ""
     smoothing_s: float = 0.0
 
+    def to_plain(self) -> dict[str, str | Value]:
+        """Return the entry as plain data, for pages and machines; `smoothing_s` stays at home."""
+        return {
+            "address": self.address,
+            "kind": str(self.kind),
+            "default": self.default,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "unit": self.unit,
+            "description": self.description,
+        }
+
     def coerce(self, value: object) -> Value:
         """Return `value` as this parameter holds it: of its type, clamped to its range.
 
@@ -57,7 +69,7 @@ class Param:
 
         Raises ParamError for what is not a finite number.
         """
-        if not isinstance(value, (bool, int, float)) or not math.isfinite(value):
+        if not isinstance(value, (bool, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
             raise ParamError(f"{self.address} takes {self.allowed()}, got {value!r}")
         if self.kind in (Kind.BOOL, Kind.TRIGGER):
             return value >= 0.5

@@ -1,0 +1,168 @@
+"""Analyser: pulls the samples that are due and says what is heard in them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from avserver.analysis.chroma import Chroma
+from avserver.analysis.flux import Flux
+from avserver.analysis.level import Level
+from avserver.analysis.onset import FullOnsets, Hit, RangeOnsets
+from avserver.analysis.pitch import Pitch
+from avserver.analysis.segments import Segments
+from avserver.analysis.spectrum import Spectrum
+from avserver.analysis.stems import FULL, HEARD, HEARD_FOR, RANGES_HZ
+from avserver.analysis.tempo import Beats
+from avserver.audio.source import AudioSource
+from avserver.errors import ConfigError
+from avserver.signals import Onset, Signals
+
+_BLOCK_S = 1.0  # samples are fetched in pieces of at most this, so a long step needs no long buffer
+_ROUNDING = 1e-3  # of a sample: sums of 1/fps
+
+# Which ranges tell the tempo: the ends of the spectrum and the middle, each as loud as the others.
+BEATEN = ("low", "mid", "attack", "high")
+# What is heard -> each (stem, band) that it is heard for.
+COUNTS_FOR = {name: tuple(key for key, heard in HEARD_FOR.items() if heard == name) for name in (FULL, *HEARD)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """How sound is looked at.
+
+    Attributes:
+        hop: samples between two looks; 256 are 5.8 ms at 44.1 kHz.
+        window: samples an onset spectrum looks at; 1024 are 23 ms.
+        pitch_window: samples the pitch looks at; 2048 are 46 ms.
+        chroma_window: samples the chroma looks at; 4096 are 93 ms.
+    """
+
+    hop: int = 256
+    window: int = 1024
+    pitch_window: int = 2048
+    chroma_window: int = 4096
+
+    def __post_init__(self) -> None:
+        for name in ("hop", "window", "pitch_window", "chroma_window"):
+            value = getattr(self, name)
+            if value < 64 or value & (value - 1):
+                raise ConfigError(f"{name} is {value}: a power of two from 64 up is needed")
+            if value < self.hop:
+                raise ConfigError(f"{name} is {value}: at least the hop ({self.hop}) is needed")
+
+
+class Analyser:
+    """What is heard in a source, as of any show time.
+
+    The result depends on the samples alone: however the time is cut into steps, the same onsets come out,
+    and the state at a time is the same.
+
+    Args:
+        source: where the samples come from; the analyser is its only reader.
+        listening: windows and hop.
+    """
+
+    def __init__(self, source: AudioSource, listening: Listening | None = None) -> None:
+        listening = listening or Listening()
+        rate, hop, window = source.sample_rate, listening.hop, listening.window
+        hop_s = hop / rate
+        self._source, self._hop, self._rate = source, hop, rate
+        self._spectrum = Spectrum(rate, window=window, hop=hop)
+        self._level = Level(self._spectrum, hop_s)
+        self._full = FullOnsets(rate, window=window, hop=hop)
+        self._flux = Flux(self._spectrum, RANGES_HZ, hop_s)
+        self._ranges = {name: RangeOnsets(heard, rate, window=window, hop=hop) for name, heard in HEARD.items()}
+        self._pitch = Pitch(rate, window=listening.pitch_window, hop=hop)
+        self._chroma = Chroma(rate, window=listening.chroma_window, hop=hop)
+        self._beats = Beats(rate, window=window, hop=hop)
+        self._segments = Segments(hop_s)
+        self._forget()
+
+    def until(self, t_s: float) -> Signals:
+        """Listen to every whole hop that ends by `t_s`.
+
+        Args:
+            t_s: show time (s), not before that of the last call.
+
+        Returns:
+            The state at `t_s`, and all onsets since the last call.
+        """
+        due = int((t_s * self._rate + _ROUNDING) // self._hop)
+        while self._hops < due:
+            until_s = min(self._hops * self._hop / self._rate + _BLOCK_S, t_s)
+            block = self._source.read(until_s)
+            self._take(block, due)
+            if block.size == 0:
+                break  # a live source that is behind
+        return self._snapshot(t_s)
+
+    def reset(self) -> None:
+        """Start again at show time 0, the source too."""
+        self._source.reset()
+        for onsets in self._ranges.values():
+            onsets.reset()
+        self._spectrum.reset()
+        self._level.reset()
+        self._full.reset()
+        self._flux.reset()
+        self._pitch.reset()
+        self._chroma.reset()
+        self._beats.reset()
+        self._segments.reset()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._hops = 0
+        self._left: npt.NDArray[np.float32] = np.zeros(0, np.float32)
+        self._onsets: list[Onset] = []
+        self._beats_told = 0
+
+    def _take(self, block: npt.NDArray[np.float32], due: int) -> None:
+        """Hear the whole hops of what was left and this block, up to hop number `due`."""
+        samples = np.concatenate([self._left, block]) if self._left.size else block
+        count = min(samples.size // self._hop, due - self._hops)
+        for start in range(0, count * self._hop, self._hop):
+            self._hear(samples[start : start + self._hop])
+        self._left = samples[count * self._hop :]
+
+    def _hear(self, hop: npt.NDArray[np.float32]) -> None:
+        """Hear one hop."""
+        magnitudes = self._spectrum(hop)
+        self._level(hop, magnitudes)
+        self._flux(magnitudes)
+        self._note(FULL, self._full(hop))
+        for name, onsets in self._ranges.items():
+            self._note(name, onsets(self._flux))
+        self._pitch(hop)
+        self._chroma(hop)
+        self._beats(hop)
+        self._segments(sum(self._flux.normalised[name] for name in BEATEN))
+        self._hops += 1
+
+    def _note(self, heard: str, hit: Hit | None) -> None:
+        """Keep an onset for every stem and band that it counts for, until the next frame."""
+        if hit:
+            self._onsets += [Onset(hit.t_s, stem, band, hit.strength) for stem, band in COUNTS_FOR[heard]]
+
+    def _snapshot(self, t_s: float) -> Signals:
+        found, self._onsets = sorted(self._onsets, key=lambda onset: onset.t_s), []
+        levels = {name: onsets.level for name, onsets in self._ranges.items()} | {FULL: self._full.level}
+        beats = self._beats.beats_until(t_s)
+        beat = int(beats) > self._beats_told
+        self._beats_told = max(self._beats_told, int(beats))
+        return Signals(
+            t_s=t_s,
+            heard_s=self._hops * self._hop / self._rate,
+            rms_db=self._level.rms_db,
+            onset_strength={key: levels[heard] for key, heard in HEARD_FOR.items()},
+            onsets=tuple(found),
+            pitch_hz=self._pitch.hz,
+            pitch_confidence=self._pitch.confidence,
+            chroma=self._chroma.classes,
+            tempo_bpm=self._beats.bpm,
+            beat_phase=beats % 1.0,
+            beat=beat,
+            segment=self._segments.index,
+            novelty=self._segments.novelty,
+        )

@@ -1,0 +1,179 @@
+"""Onsets: when something begins, in the whole mix (aubio) and in ranges of its spectrum."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import aubio
+import numpy as np
+import numpy.typing as npt
+
+from avserver.analysis.flux import FLOOR, PEAK_HALF_LIFE_S, Flux
+from avserver.analysis.stems import Heard
+
+# An onset is told at most this long after its time (s); aubio's own guess can be older at a slow swell.
+OLDEST_S = 0.06
+# Two onsets of one kind are at least this far apart (s): a 32nd at 128 bpm is 58 ms.
+APART_S = 0.05
+# An onset_strength falls this fast (s), so that a frame still sees the peak it came after.
+RELEASE_S = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An onset: when (show time, s) and how strong, in [0, 1]."""
+
+    t_s: float
+    strength: float
+
+
+class Strength:
+    """A detection function brought to [0, 1] by the highest value heard lately.
+
+    Args:
+        hop_s: seconds between two calls.
+        floor: the peak is taken to be at least this, so that near-silence stays near 0.
+
+    Attributes:
+        peak: the highest value heard lately.
+        level: the value on that scale; rises at once, falls over RELEASE_S.
+    """
+
+    peak: float
+    level: float
+
+    def __init__(self, hop_s: float, floor: float) -> None:
+        self._fade = 0.5 ** (hop_s / PEAK_HALF_LIFE_S)
+        self._release = float(np.exp(-hop_s / RELEASE_S))
+        self._floor = floor
+        self.reset()
+
+    def __call__(self, value: float) -> None:
+        """Take the detection function's value at this hop."""
+        self.peak = max(value, self._floor, self.peak * self._fade)
+        self.level = max(self.of(value), self.level * self._release)
+
+    def of(self, value: float) -> float:
+        """Return that value on the scale of what was heard lately, in [0, 1]."""
+        return min(1.0, max(0.0, value / self.peak))
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self.peak = self._floor
+        self.level = 0.0
+
+
+class FullOnsets:
+    """Onsets of the whole mix: aubio's spectral flux with its whitening and peak picking (Brossier 2006).
+
+    Args:
+        sample_rate: samples per second (Hz).
+        window: samples a spectrum looks at.
+        hop: samples between two calls.
+    """
+
+    # aubio's flux is a sum of whitened bins: a soft note gives some 10, a drum 100 and more.
+    FLOOR = 10.0
+    # What is fainter than this share of the highest peak heard lately is the ripple of a note that dies away.
+    FAINTEST = 0.08
+
+    def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
+        self._make = lambda: aubio.onset("specflux", window, hop, sample_rate)
+        self._rate, self._hop = sample_rate, hop
+        self._strength = Strength(hop / sample_rate, self.FLOOR)
+        self.reset()
+
+    def __call__(self, samples: npt.NDArray[np.float32]) -> Hit | None:
+        """Take one hop, return the onset that is known after it, if there is one."""
+        found = self._onset(samples)[0] > 0
+        self._heard += self._hop
+        self._recent.append(float(self._onset.get_descriptor()))
+        self._strength(self._recent[-1])
+        if not found:
+            return None
+        strength = self._strength.of(max(self._recent))
+        if strength < self.FAINTEST:
+            return None
+        # In samples, for get_last_s() is a 32-bit float: 2 ms coarse after a night.
+        newest = self._heard - 1
+        sample = min(newest, max(int(self._onset.get_last()), newest - int(OLDEST_S * self._rate)))
+        return Hit(sample / self._rate, strength)
+
+    @property
+    def level(self) -> float:
+        """The detection function on the scale of what was heard lately, in [0, 1]."""
+        return self._strength.level
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self._onset = self._make()
+        self._onset.set_minioi_s(APART_S)
+        self._heard = 0
+        self._recent: deque[float] = deque(maxlen=4)
+        self._strength.reset()
+
+
+class RangeOnsets:
+    """Onsets in one or two ranges of the spectrum: the peaks of their flux, told one hop after each.
+
+    A peak is the highest of its neighbours, and stands out of the mean of the last MEAN_S by a share of the
+    highest peak heard lately.
+
+    Args:
+        heard: which ranges, and how far a peak must stand out.
+        sample_rate: samples per second (Hz).
+        window: samples a spectrum looks at.
+        hop: samples between two calls.
+    """
+
+    MEAN_S = 0.1
+    # Of two ranges' product of normalised fluxes, which reaches 1 only when both are at their highest.
+    PAIR_FLOOR = 0.1
+
+    _last: int
+
+    def __init__(self, heard: Heard, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
+        self._ranges, self._prominence = heard.ranges, heard.prominence
+        self._rate, self._hop = sample_rate, hop
+        # The flux is highest when the onset has come to the middle of the window, and known a hop later.
+        self._delay = hop + window // 2
+        self._apart = round(APART_S * sample_rate)
+        self._length = max(4, round(self.MEAN_S * sample_rate / hop))
+        self._strength = Strength(hop / sample_rate, FLOOR if len(heard.ranges) == 1 else self.PAIR_FLOOR)
+        self.reset()
+
+    def __call__(self, flux: Flux) -> Hit | None:
+        """Take the flux of this hop, return the onset that is known after it, if there is one."""
+        newest = self._value(flux)
+        self._heard += self._hop
+        self._strength(newest)
+        recent = self._recent
+        recent.append(newest)
+        candidate = recent[-2]
+        if not (candidate > newest and candidate >= recent[-3] and candidate >= recent[-4]):
+            return None
+        mean = (sum(recent) - newest - candidate) / (self._length - 2)
+        if candidate < mean + self._prominence * self._strength.peak:
+            return None
+        sample = max(0, self._heard - self._delay)
+        if sample - self._last < self._apart:
+            return None
+        self._last = sample
+        return Hit(sample / self._rate, self._strength.of(candidate))
+
+    @property
+    def level(self) -> float:
+        """The flux on the scale of what was heard lately, in [0, 1]."""
+        return self._strength.level
+
+    def reset(self) -> None:
+        """Forget all that was heard."""
+        self._heard = 0
+        self._last = -self._apart
+        self._recent: deque[float] = deque([0.0] * self._length, maxlen=self._length)
+        self._strength.reset()
+
+    def _value(self, flux: Flux) -> float:
+        if len(self._ranges) == 1:
+            return flux.values[self._ranges[0]]
+        one, other = self._ranges
+        return float((flux.normalised[one] * flux.normalised[other]) ** 0.5)

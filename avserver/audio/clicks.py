@@ -1,0 +1,45 @@
+"""A click track: sound whose truth is known to the sample, for tests and the bench."""
+
+import wave
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from avserver.audio.source import Samples
+
+CLICK_S = 0.008
+
+
+def clicks(times_s: Iterable[float], duration_s: float, *, sample_rate: int = 44_100, level: float = 0.8) -> Samples:
+    """Render clicks: each a burst of noise of 8 ms that begins at full strength on its sample.
+
+    Args:
+        times_s: when each click begins (s); what falls outside the track is left out.
+        duration_s: length of the track (s).
+        sample_rate: samples per second (Hz).
+        level: peak, in [0, 1].
+
+    Returns:
+        (n,) float32. The same arguments always give the same samples.
+    """
+    track = np.zeros(round(duration_s * sample_rate), np.float32)
+    length = round(CLICK_S * sample_rate)
+    noise = np.random.default_rng(0).uniform(-1, 1, length)
+    noise[0] = 1.0
+    click = (level * noise * np.exp(-np.arange(length) * 4 / length)).astype(np.float32)
+    for t_s in times_s:
+        start = round(t_s * sample_rate)
+        if 0 <= start < track.size:
+            end = min(start + length, track.size)
+            track[start:end] = click[: end - start]
+    return track
+
+
+def write_wav(path: str | Path, samples: Samples, *, sample_rate: int = 44_100) -> None:
+    """Write mono samples in [-1, 1] as a 16-bit wav file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())

@@ -1,0 +1,174 @@
+"""The command line. Thin: parse, build, call; whatever is heavy is imported by the command that needs it."""
+
+import argparse
+import json
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from avserver.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from avserver.config import Show
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code: 0, or 2 for a mistake of the caller's (one sentence on stderr)."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(format="avserver: %(message)s", level=logging.INFO)
+    try:
+        code: int = arguments.run(arguments)
+    except UserError as err:
+        print(f"avserver: {err}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="avserver", description="Listens to music and plays a StyleGAN generator with it."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serve(commands.add_parser("serve", help="play a show: music in, frames out, knobs over OSC"))
+    _add_params(commands.add_parser("params", help="list every parameter that can be turned"))
+    _add_watch(commands.add_parser("watch", help="show how a running server is doing"))
+    _add_bench(commands.add_parser("bench", help="measure speed, latency and memory on this machine"))
+    return parser
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "show", nargs="?", type=Path, metavar="SHOW.toml", help="a show file; without one the demo plays"
+    )
+    parser.add_argument("--audio", metavar="FILE", help="the music (wav, flac, ogg, mp3, m4a)")
+    parser.add_argument("--loop", action="store_true", help="play the music again when it ends")
+    parser.add_argument("--model", metavar="FILE", help="the generator (.safetensors)")
+    parser.add_argument("--mapping", metavar="FILE", help="what drives what (.toml)")
+    parser.add_argument("--fps", type=float, help="frames a second")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size of the frames (px), e.g. 512x288 or 512")
+    parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds")
+    parser.add_argument("--osc-port", type=int, metavar="PORT", help="UDP port for OSC")
+    parser.add_argument("--zeromq", metavar="ADDRESS", help="where frames are published, e.g. tcp://127.0.0.1:5555")
+    parser.add_argument("--preview-port", type=int, metavar="PORT", help="TCP port of the preview page")
+    parser.add_argument("--no-preview", action="store_true", help="no preview page")
+    parser.add_argument("--print-config", action="store_true", help="print the whole effective show file and exit")
+    parser.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from avserver.config import to_toml
+
+    show = _effective_show(arguments)
+    if arguments.print_config:
+        print(to_toml(show), end="")
+        return 0
+    from avserver.server import serve
+
+    serve(show, lambda line: print(line, flush=True))
+    return 0
+
+
+def _effective_show(arguments: argparse.Namespace) -> "Show":
+    """Return the show file's settings (or the built-in show's) with the flags on top."""
+    from avserver.config import built_in_show, change, load_show
+
+    show = load_show(arguments.show) if arguments.show else built_in_show()
+    if arguments.audio:
+        show = change(show, "audio", source=arguments.audio, loop=arguments.loop)
+    elif arguments.loop:
+        show = change(show, "audio", loop=True)
+    width_px, height_px = arguments.size or (None, None)
+    flags = {
+        "model": {"path": arguments.model},
+        "mapping": {"path": arguments.mapping},
+        "frame": {
+            "fps": arguments.fps,
+            "width_px": width_px,
+            "height_px": height_px,
+            "duration_s": arguments.duration,
+        },
+        "osc": {"port": arguments.osc_port},
+        "zeromq": {"address": arguments.zeromq},
+        "preview": {"port": arguments.preview_port, "enabled": False if arguments.no_preview else None},
+    }
+    for section, values in flags.items():
+        given = {name: value for name, value in values.items() if value is not None}
+        if given:
+            show = change(show, section, **given)
+    return show
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT in px, e.g. 512x288, got {text!r}")
+    width = int(match[1])
+    return width, int(match[2] or width)
+
+
+def _add_params(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mapping", metavar="FILE", default="default", help="a mapping file, for its choirs and bends")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=_params)
+
+
+def _params(arguments: argparse.Namespace) -> int:
+    from avserver.bundled import mapping_path
+    from avserver.control.mapping import load_patch
+
+    table = load_patch(mapping_path(arguments.mapping)).param_table()
+    if arguments.json:
+        print(json.dumps([param.to_plain() for param in table.values()], indent=1))
+        return 0
+    widest = max(len(address) for address in table)
+    for param in table.values():
+        default = "" if param.kind == "trigger" else f"{param.default:g}"
+        print(f"/avserver{param.address:{widest}}  {default:>10}  {param.allowed()}: {param.description}")
+    return 0
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    _add_osc_address(parser)
+    parser.add_argument("--interval", type=float, default=0.5, metavar="S", help="seconds between two looks")
+    parser.add_argument("--count", type=int, metavar="N", help="stop after so many looks")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=_watch)
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from avserver.watch import watch
+
+    return watch(
+        arguments.osc_host,
+        arguments.osc_port,
+        json=arguments.json,
+        count=arguments.count,
+        interval_s=arguments.interval,
+        out=sys.stdout,
+    )
+
+
+def _add_osc_address(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--osc-host", default="127.0.0.1", metavar="HOST", help="where the server listens for OSC")
+    parser.add_argument("--osc-port", type=int, default=9000, metavar="PORT", help="UDP port for OSC")
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--duration", type=float, default=30.0, metavar="S", help="how long to watch the rate")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--model", default="default", metavar="FILE", help="the generator (.safetensors)")
+    parser.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from avserver.bench import bench
+
+    if not 5 <= arguments.duration <= 86_400:
+        raise ConfigError(f"--duration is a number of seconds from 5 to 86400, got {arguments.duration:g}")
+    bench(duration_s=arguments.duration, model=arguments.model, as_json=arguments.json, out=sys.stdout)
+    return 0

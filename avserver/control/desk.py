@@ -1,0 +1,136 @@
+"""The desk: where the knobs stand. Only the engine's thread turns them, by executing events."""
+
+from collections.abc import Callable, Hashable, Mapping
+from types import MappingProxyType
+
+from avserver.control.events import Event, Reply
+from avserver.control.params import Kind, ParamTable, Value
+from avserver.errors import ParamError
+
+ROOT = "/avserver"
+PANIC = "/panic"
+# Feedback goes to this many clients. A UDP client that left never says so: the one unheard for longest makes room.
+MAX_SUBSCRIBERS = 64
+# An answer must fit a datagram, whatever was asked.
+_REASON_CHARACTERS = 300
+# What servers say. If another server is made to say it to us, answering would never end.
+_ANSWERS = frozenset({"/fail", "/synced", "/status.reply"})
+
+Status = Callable[[], Mapping[str, str | float | int]]
+
+
+class Desk:
+    """Holds the value of every parameter and executes what control threads have enqueued.
+
+    Beside the addresses of the table it knows `/status`, `/notify 1|0` and `/sync id`. What cannot be done is answered
+    with `/avserver/fail address reason`; nothing that an event contains raises.
+
+    Args:
+        table: the parameters.
+        status: asked at `/status`; its pairs are the answer.
+
+    Attributes:
+        values: the value of every parameter that has one, as a snapshot: it never changes, `apply` makes a new one.
+        failures: events that could not be done.
+    """
+
+    def __init__(self, table: ParamTable, status: Status) -> None:
+        self._table = table
+        self._status = status
+        self._defaults = table.defaults()
+        self.values: Mapping[str, Value] = MappingProxyType(self._defaults)
+        self.failures = 0
+        self._subscribers: dict[Hashable, Reply] = {}
+        self._turned: dict[str, Value] = {}
+        self._turned_by: dict[str, Hashable] = {}
+
+    def apply(self, events: list[Event]) -> frozenset[str]:
+        """Execute the events of a frame, tell the subscribers what changed, and return the triggers that fired."""
+        fired: set[str] = set()
+        for event in events:
+            self._keep_subscribed(event.sender)
+            try:
+                self._execute(event, fired)
+            except ParamError as err:
+                self._fail(event, str(err))
+        if self._turned:
+            self.values = MappingProxyType({**self.values, **self._turned})
+            self._tell_subscribers()
+            self._turned.clear()
+            self._turned_by.clear()
+        return frozenset(fired)
+
+    def _execute(self, event: Event, fired: set[str]) -> None:
+        match event.address, event.arguments:
+            case "/status", _:
+                event.reply(f"{ROOT}/status.reply", *(item for pair in self._status().items() for item in pair))
+            case "/notify", (switch,) if switch in (0, 1):
+                self._subscribe(event, bool(switch))
+            case "/notify", _:
+                raise ParamError(f"/notify takes 0 or 1, got {_shown(event.arguments)}")
+            case "/sync", (identifier,):
+                event.reply(f"{ROOT}/synced", identifier)
+            case "/sync", _:
+                raise ParamError(f"/sync takes one id, got {_shown(event.arguments)}")
+            case address, _ if address in _ANSWERS:
+                return
+            case _:
+                self._play(event, fired)
+
+    def _play(self, event: Event, fired: set[str]) -> None:
+        """Turn, ask or fire the parameter that the event names."""
+        param = self._table[event.address]
+        if len(event.arguments) > 1:
+            raise ParamError(f"{param.address} takes one value, got {_shown(event.arguments)}")
+        if param.kind is Kind.TRIGGER:
+            if not event.arguments or param.coerce(event.arguments[0]):
+                fired.add(param.address)
+                if param.address == PANIC:
+                    self._panic()
+        elif event.arguments:
+            self._turn(param.address, param.coerce(event.arguments[0]), event.sender)
+        else:
+            event.reply(ROOT + param.address, self._value(param.address))
+
+    def _value(self, address: str) -> Value:
+        return self._turned.get(address, self.values[address])
+
+    def _turn(self, address: str, value: Value, by: Hashable) -> None:
+        if value != self._value(address):
+            self._turned[address] = value
+            self._turned_by[address] = by
+
+    def _panic(self) -> None:
+        for address, default in self._defaults.items():
+            self._turn(address, default, by=None)
+
+    def _subscribe(self, event: Event, wanted: bool) -> None:
+        self._subscribers.pop(event.sender, None)
+        if not wanted:
+            return
+        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+            leaver = self._subscribers.pop(next(iter(self._subscribers)))
+            leaver(f"{ROOT}/fail", "/notify", f"{MAX_SUBSCRIBERS} others were heard since you were: unsubscribed")
+        self._subscribers[event.sender] = event.reply
+
+    def _keep_subscribed(self, sender: Hashable) -> None:
+        """Move a subscriber who was just heard to the end of those who may be dropped."""
+        if sender in self._subscribers:
+            self._subscribers[sender] = self._subscribers.pop(sender)
+
+    def _tell_subscribers(self) -> None:
+        for sender, reply in self._subscribers.items():
+            for address, value in self._turned.items():
+                if self._turned_by[address] != sender:
+                    reply(ROOT + address, value)
+
+    def _fail(self, event: Event, reason: str) -> None:
+        self.failures += 1
+        event.reply(f"{ROOT}/fail", (ROOT + event.address)[:_REASON_CHARACTERS], reason[:_REASON_CHARACTERS])
+
+
+def _shown(arguments: tuple[object, ...]) -> str:
+    """Say what came, in a few words however much it was."""
+    if len(arguments) > 3:
+        return f"{len(arguments)} arguments"
+    return ", ".join(repr(argument) for argument in arguments) or "nothing"

@@ -1,0 +1,93 @@
+"""Mapper: knobs and signals in, what every parameter is worth at this frame out."""
+
+import math
+from collections.abc import Mapping
+
+from avserver.control.envelope import Envelope
+from avserver.control.params import Kind, Param, Params, ParamTable, Value
+from avserver.control.patch import Modulation, Patch
+from avserver.signals import Signals
+
+# A glide of a knob ends when this share of the parameter's range is left.
+_ARRIVED = 1e-6
+
+
+class Mapper:
+    """Smooths the knobs that are turned, and lets signals move parameters from where the knobs stand.
+
+    A modulated parameter is worth knob + Σ (modulated - default), clamped to its range: with an untouched knob and one
+    modulation exactly the mapped signal, and turning the knob shifts it.
+    """
+
+    def __init__(self, patch: Patch, table: ParamTable) -> None:
+        """`table` holds at least the parameters of `patch.param_table()`."""
+        self._table = table
+        self._modulators: dict[str, list[_Modulator]] = {}
+        for modulation in patch.modulations:
+            self._modulators.setdefault(modulation.target, []).append(_Modulator(modulation))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every onset and where the knobs were."""
+        self._smoothed: dict[str, float] = {}
+        self._last_s: float | None = None
+        for modulators in self._modulators.values():
+            for modulator in modulators:
+                modulator.reset()
+
+    def update(self, signals: Signals, knobs: Mapping[str, Value], fired: frozenset[str], t_s: float) -> Params:
+        """Return the parameters at `t_s` (s, show time).
+
+        Args:
+            signals: what is heard at this frame; each frame is given once, since onsets are counted.
+            knobs: what every parameter is set to; one that is missing stands at its default.
+            fired: addresses of the triggers that fired since the last frame. `/panic` makes the knobs jump.
+            t_s: at least that of the last frame.
+        """
+        if "/panic" in fired or self._last_s is None:
+            self._smoothed.clear()
+        dt_s = 0.0 if self._last_s is None else max(0.0, t_s - self._last_s)
+        self._last_s = t_s
+        values = {}
+        for address, param in self._table.items():
+            if param.kind is Kind.TRIGGER:
+                continue
+            value = self._smooth(param, knobs.get(address, param.default), dt_s)
+            if address in self._modulators:
+                value = self._modulate(param, value, signals, t_s)
+            values[address] = value
+        return Params(values, fired)
+
+    def _smooth(self, param: Param, knob: Value, dt_s: float) -> Value:
+        """Follow the knob as a one-pole filter does: exact in dt, so the frame rate makes no difference."""
+        if param.kind is not Kind.FLOAT or param.smoothing_s <= 0.0:
+            return knob
+        value = self._smoothed.get(param.address, knob)
+        value = knob + (value - knob) * math.exp(-dt_s / param.smoothing_s)
+        if abs(value - knob) <= _ARRIVED * (param.maximum - param.minimum):
+            value = knob
+        self._smoothed[param.address] = value
+        return value
+
+    def _modulate(self, param: Param, knob: Value, signals: Signals, t_s: float) -> Value:
+        first, *others = [modulator.update(signals, t_s) for modulator in self._modulators[param.address]]
+        # The first is not written as (first - default) + knob: that would round where it has to be exact.
+        return param.coerce(first + (knob - param.default) + sum(other - param.default for other in others))
+
+
+class _Modulator:
+    """One modulation at work, with the envelope that it owns if its source is one."""
+
+    def __init__(self, modulation: Modulation) -> None:
+        self._modulation = modulation
+        options = modulation.envelope
+        self._envelope = None if options is None else Envelope(modulation.source, options)
+
+    def reset(self) -> None:
+        if self._envelope is not None:
+            self._envelope.reset()
+
+    def update(self, signals: Signals, t_s: float) -> float:
+        if self._envelope is None:
+            return self._modulation.mapped(signals.level(self._modulation.source))
+        return self._modulation.mapped(self._envelope.update(signals.onsets, t_s))

@@ -1,0 +1,200 @@
+"""Mapping: reads a mapping file (TOML) into a Patch, and refuses, with file and line, what it cannot play."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from avserver.control.entry import Entry
+from avserver.control.envelope import ENVELOPE_NAMES, SHAPES, EnvelopeOptions
+from avserver.control.params import MAX_SEED, Kind, ParamTable
+from avserver.control.patch import DEFAULT_GLIDE_S, BendPatch, Choir, MidiKnob, Modulation, Patch
+from avserver.errors import MappingError, ParamError, nearest
+from avserver.frame_spec import TRANSFORMS
+from avserver.signals import BANDS, LEVEL_NAMES, STEMS
+
+FOLLOWS = ("chroma", "segment", "onsets")
+TAKEOVERS = ("jump",)
+_KINDS = ("choir", "bend", "modulate", "midi")
+_ONSET_NAMES = tuple(f"{stem}.{band}" for stem in STEMS for band in BANDS)
+_SOURCES = LEVEL_NAMES + ENVELOPE_NAMES
+# NVIDIA's names of a StyleGAN2 synthesis network's blocks: b4, b8, … by resolution.
+_BLOCKS = tuple(f"b{2**power}" for power in range(2, 12))
+# Longest envelope and glide; nothing in music that a picture answers takes longer.
+_LONGEST_S = 30.0
+
+
+def load_patch(path: Path | str) -> Patch:
+    """Read a mapping file.
+
+    Raises:
+        MappingError: if it cannot be read or says something that cannot be played.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as err:
+        raise MappingError(f"the mapping file {str(path)!r} cannot be read: {err.strerror}") from err
+    except UnicodeDecodeError as err:
+        raise MappingError(f"the mapping file {str(path)!r} is not UTF-8 text: {err}") from err
+    return parse_patch(text, file=str(path))
+
+
+def parse_patch(text: str, *, file: str) -> Patch:
+    """Read the text of a mapping file; `file` is its name in errors. Raises MappingError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise MappingError(f"{file} is not valid TOML: {err}") from err
+    tables = _tables(document, file, text)
+    choirs = tuple(_choir(entry) for entry in tables["choir"])
+    bends = tuple(_bend(entry) for entry in tables["bend"])
+    _refuse_twins(tables["choir"])
+    _refuse_twins(tables["bend"])
+    params = Patch(choirs, bends).param_table()
+    return Patch(
+        choirs,
+        bends,
+        tuple(_modulation(entry, params) for entry in tables["modulate"]),
+        tuple(_midi_knob(entry, params) for entry in tables["midi"]),
+    )
+
+
+def _tables(document: dict[str, object], file: str, text: str) -> dict[str, list[Entry]]:
+    """Sort the tables of the file by kind."""
+    for key in document:
+        if key not in _KINDS:
+            raise MappingError(f"{file} has an unknown table {key!r}; {nearest(key, _KINDS)}")
+    tables: dict[str, list[Entry]] = {kind: [] for kind in _KINDS}
+    for kind, found in document.items():
+        if not isinstance(found, list) or not all(isinstance(values, dict) for values in found):
+            raise MappingError(f"{file}: {kind} is written as tables headed [[{kind}]], got {found!r}")
+        tables[kind] = [Entry(kind, number, values, file, text) for number, values in enumerate(found)]
+    return tables
+
+
+def _refuse_twins(entries: Sequence[Entry]) -> None:
+    seen: set[str] = set()
+    for entry in entries:
+        name = entry.name()
+        if name in seen:
+            raise entry.error(f"there is already a {entry.kind} called {name!r}; names are given once", "name")
+        seen.add(name)
+
+
+def _choir(entry: Entry) -> Choir:
+    entry.check_keys(("name", "follows", "layers", "seeds", "onsets", "glide_s"))
+    follows = entry.choice("follows", FOLLOWS)
+    if follows != "onsets" and entry.has("onsets"):
+        raise entry.error(f"onsets are for a choir that follows 'onsets', this one follows {follows!r}", "onsets")
+    return Choir(
+        name=entry.name(),
+        follows=follows,
+        seeds=_seeds(entry),
+        layers=_layers(entry),
+        onsets=_onsets(entry) if follows == "onsets" else (),
+        glide_s=entry.number_of("glide_s", DEFAULT_GLIDE_S, 0.0, _LONGEST_S, "s"),
+    )
+
+
+def _seeds(entry: Entry) -> tuple[int, ...]:
+    seeds = []
+    for seed in entry.list_of("seeds"):
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
+            raise entry.error(f"seeds are whole numbers from 0 to {MAX_SEED}, got {seed!r}", "seeds")
+        seeds.append(seed)
+    return tuple(seeds)
+
+
+def _layers(entry: Entry) -> tuple[float, float]:
+    first, stop = entry.pair("layers") or (0.0, 1.0)
+    if not 0.0 <= first < stop <= 1.0:
+        raise entry.error(f"layers takes two rising shares from 0 to 1, got [{first:g}, {stop:g}]", "layers")
+    return first, stop
+
+
+def _onsets(entry: Entry) -> tuple[tuple[str, str], ...]:
+    onsets = []
+    for onset in entry.list_of("onsets"):
+        if onset not in _ONSET_NAMES:
+            raise entry.error(f"there are no onsets {onset!r}; {nearest(str(onset), _ONSET_NAMES)}", "onsets")
+        stem, _, band = str(onset).partition(".")
+        onsets.append((stem, band))
+    return tuple(onsets)
+
+
+def _bend(entry: Entry) -> BendPatch:
+    transform = entry.choice("transform", TRANSFORMS)
+    values = {value.name: value for value in TRANSFORMS[transform]}
+    entry.check_keys(("name", "layer", "transform", *values))
+    start = {
+        name: entry.number_of(name, value.neutral, value.minimum, value.maximum, value.unit)
+        for name, value in values.items()
+        if entry.has(name)
+    }
+    return BendPatch(entry.name(), entry.choice("layer", _BLOCKS), transform, start)
+
+
+def _modulation(entry: Entry, params: ParamTable) -> Modulation:
+    source = entry.choice("from", _SOURCES)
+    input_range, output_range = entry.pair("input"), entry.pair("range")
+    if input_range is not None and input_range[0] == input_range[1]:
+        raise entry.error(f"input takes two different numbers, got [{input_range[0]:g}, {input_range[1]:g}]", "input")
+    return Modulation(
+        source=source,
+        target=_target(entry, params, triggers=False),
+        envelope=_envelope(entry, source),
+        input_range=input_range,
+        output_range=output_range,
+    )
+
+
+def _envelope(entry: Entry, source: str) -> EnvelopeOptions | None:
+    """Read the options of the source's envelope; options that it does not listen to are refused, not ignored."""
+    listens_to = SHAPES[source.rpartition(".")[2]] if source in ENVELOPE_NAMES else ()
+    for key in SHAPES["dip"]:
+        if entry.has(key) and key not in listens_to:
+            fits = ", ".join(shape for shape, options in SHAPES.items() if key in options)
+            raise entry.error(f"{key} is an option of the envelopes {fits}, got it with {source!r}", key)
+    entry.check_keys(("from", "to", "input", "range", *SHAPES["dip"]))
+    if not listens_to:
+        return None
+    seed = EnvelopeOptions()
+    return EnvelopeOptions(
+        sigma_s=entry.number_of("sigma_s", seed.sigma_s, 0.001, _LONGEST_S, "s"),
+        radius_s=entry.number_of("radius_s", seed.radius_s, 0.001, _LONGEST_S, "s"),
+        depth=entry.number_of("depth", seed.depth, 0.0, 1.0),
+        threshold=entry.number_of("threshold", seed.threshold, 0.0, 1.0),
+        distance_s=entry.number_of("distance_s", seed.distance_s, 0.0, _LONGEST_S, "s"),
+    )
+
+
+def _midi_knob(entry: Entry, params: ParamTable) -> MidiKnob:
+    entry.check_keys(("port", "control", "to", "range", "takeover"))
+    if entry.has("takeover"):
+        entry.choice("takeover", TAKEOVERS)
+    channel, controller = _control(entry)
+    target = _target(entry, params, triggers=True)
+    param = params[target]
+    output_range = entry.pair("range") or (float(param.minimum), float(param.maximum))
+    return MidiKnob(entry.text_of("port"), channel, controller, target, output_range)
+
+
+def _control(entry: Entry) -> tuple[int, int]:
+    """Read `cc CHANNEL CONTROLLER`, channels counted from 1 as on the controllers themselves."""
+    control = entry.text_of("control")
+    numbers = re.fullmatch(r"cc (\d{1,2}) (\d{1,3})", control)
+    if not numbers or not 1 <= int(numbers[1]) <= 16 or int(numbers[2]) > 127:
+        allowed = "'cc CHANNEL CONTROLLER' with a channel from 1 to 16 and a controller from 0 to 127"
+        raise entry.error(f"control takes {allowed}, got {control!r}", "control")
+    return int(numbers[1]), int(numbers[2])
+
+
+def _target(entry: Entry, params: ParamTable, *, triggers: bool) -> str:
+    """Read the address of a parameter; a trigger has no value that a signal could move."""
+    try:
+        param = params[entry.text_of("to")]
+    except ParamError as err:
+        raise entry.error(str(err), "to") from err
+    if param.kind is Kind.TRIGGER and not triggers:
+        raise entry.error(f"{param.address} is a trigger and has no value to modulate", "to")
+    return param.address

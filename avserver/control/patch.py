@@ -1,0 +1,122 @@
+"""Patch: what a mapping file says, checked and frozen: choirs, bends, modulations and controllers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from avserver.control.envelope import EnvelopeOptions
+from avserver.control.params import FIXED, Param, ParamTable, bend_params, choir_params
+
+# The seed's tempo choir took 24 frames of 1/24 s from one picture to the next.
+DEFAULT_GLIDE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choir:
+    """Seeds that take turns, or are mixed, on a share of the layers.
+
+    Attributes:
+        name: in its addresses, `/choir/NAME/…`.
+        follows: `chroma` mixes the seeds by pitch class, `segment` and `onsets` go from one to the next.
+        seeds: at least one; the list repeats when it runs out.
+        layers: share of the layers, half-open, 0 is the coarsest and 1 past the finest.
+        onsets: the (stem, band) pairs whose onsets it follows; empty unless it follows onsets.
+        glide_s: how long it takes from one seed to the next (s).
+    """
+
+    name: str
+    follows: str
+    seeds: tuple[int, ...]
+    layers: tuple[float, float] = (0.0, 1.0)
+    onsets: tuple[tuple[str, str], ...] = ()
+    glide_s: float = DEFAULT_GLIDE_S
+
+
+@dataclass(frozen=True, slots=True)
+class BendPatch:
+    """A transform of one block's activations; `start` holds starting values that are not the neutral ones."""
+
+    name: str
+    layer: str
+    transform: str
+    start: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Modulation:
+    """A signal drives a parameter.
+
+    Attributes:
+        source: one of signals.LEVEL_NAMES or envelope.ENVELOPE_NAMES.
+        target: address of the parameter.
+        envelope: how the envelope looks; None for a level.
+        input_range: the signal is clamped to it; None takes the signal as it is (as if it went from 0 to 1).
+        output_range: what the ends of the input become; None is the input range, so that the signal passes raw.
+    """
+
+    source: str
+    target: str
+    envelope: EnvelopeOptions | None = None
+    input_range: tuple[float, float] | None = None
+    output_range: tuple[float, float] | None = None
+
+    def mapped(self, value: float) -> float:
+        """Return what the parameter gets for this value of the signal, before it is clamped to its own range."""
+        low, high = self.input_range or (0.0, 1.0)
+        if self.input_range is not None:
+            value = min(max(value, min(low, high)), max(low, high))
+        if self.output_range is None:
+            return value
+        first, last = self.output_range
+        share = (value - low) / (high - low)
+        return first * (1.0 - share) + last * share
+
+
+@dataclass(frozen=True, slots=True)
+class MidiKnob:
+    """A controller drives a parameter.
+
+    Attributes:
+        port: part of the MIDI port's name.
+        channel: 1 to 16.
+        controller: 0 to 127.
+        target: address of the parameter.
+        output_range: the parameter's value at the controller's 0 and 127.
+    """
+
+    port: str
+    channel: int
+    controller: int
+    target: str
+    output_range: tuple[float, float]
+
+    def scaled(self, position: int) -> float:
+        """Return the parameter's value for a 7-bit position, 0 to 127."""
+        first, last = self.output_range
+        return first + (last - first) * position / 127
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A whole mapping file. An empty one is valid: nothing moves but the noise, and the picture is the average one."""
+
+    choirs: tuple[Choir, ...] = ()
+    bends: tuple[BendPatch, ...] = ()
+    modulations: tuple[Modulation, ...] = ()
+    midi: tuple[MidiKnob, ...] = ()
+
+    def param_table(self) -> ParamTable:
+        """Return the parameters of a show with this patch: the fixed ones, then choirs and bends as in the file."""
+        params = list(FIXED)
+        for choir in self.choirs:
+            params += choir_params(choir.name, seeds=choir.seeds, layers=choir.layers, glide_s=choir.glide_s)
+        for bend in self.bends:
+            params += [
+                _started(param, bend) for param in bend_params(bend.name, layer=bend.layer, transform=bend.transform)
+            ]
+        return ParamTable(params)
+
+
+def _started(param: Param, bend: BendPatch) -> Param:
+    """Give a bend's parameter the starting value of the mapping file, if it names one."""
+    start = bend.start.get(param.address.rpartition("/")[2])
+    return param if start is None else replace(param, default=start)

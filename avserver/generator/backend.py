@@ -1,0 +1,122 @@
+"""The one place that knows which framework Keras runs on, and how to make it fast.
+
+Everything else here speaks `keras.ops`. What is said in this module and nowhere else: which Keras backend is
+imported, with how many threads, in which precision, and what is compiled together (`program`, `stage`).
+
+On TensorFlow on a CPU a program is a graph of oneDNN convolutions, and what lies between two convolutions (a
+`stage`) is one XLA function: XLA's own convolutions are up to three times slower for few channels, and operations
+outside XLA each go through memory. On a GPU the whole program goes through XLA; on JAX it is jitted whole; on
+PyTorch it runs eagerly.
+"""
+
+import functools
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from avserver.errors import ConfigError
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# TensorFlow leaves oneDNN off on CPUs without AVX512; it is three times faster there too for few channels.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+from keras import ops
+
+__all__ = ["PRECISIONS", "default_precision", "ops", "program", "stage", "start", "to_numpy"]
+
+PRECISIONS = ("float32", "bfloat16")
+
+Tensor = Any
+
+
+@functools.cache
+def _tensorflow() -> Any:
+    """Return the tensorflow module if Keras runs on it, else None."""
+    if keras.config.backend() != "tensorflow":
+        return None
+    return importlib.import_module("tensorflow")
+
+
+@functools.cache
+def _on_gpu() -> bool:
+    tf = _tensorflow()
+    return tf is not None and bool(tf.config.list_physical_devices("GPU"))
+
+
+@functools.cache
+def start(threads: int = 1) -> None:
+    """Set the framework up, before its first operation; later calls change nothing.
+
+    Args:
+        threads: that one operation may use on a CPU. One is as fast as two for small networks, and much steadier
+            beside other work.
+    """
+    tf = _tensorflow()
+    if tf is None:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        # TensorFlow is running already: whoever started it in this process has chosen.
+        return
+
+
+def default_precision(cpuinfo: str | None = None) -> str:
+    """Return "bfloat16" where the CPU multiplies it in hardware (AMX) or a GPU draws, else "float32".
+
+    Without AMX, bfloat16 is four times slower than float32 (AVX512) or ends the process (AVX2).
+
+    Args:
+        cpuinfo: the text of /proc/cpuinfo; None reads it.
+    """
+    if cpuinfo is None:
+        if _on_gpu():
+            return "bfloat16"
+        path = Path("/proc/cpuinfo")
+        cpuinfo = path.read_text(encoding="ascii", errors="replace") if path.exists() else ""
+    return "bfloat16" if "amx_bf16" in cpuinfo.split() else "float32"
+
+
+def check_precision(precision: str | None) -> str:
+    """Return `precision`, or the default for None. Raises ConfigError if it is unknown."""
+    if precision is None:
+        return default_precision()
+    if precision not in PRECISIONS:
+        raise ConfigError(f"unknown precision {precision!r}, allowed: {', '.join(PRECISIONS)}")
+    return precision
+
+
+def program(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile what draws one picture: arrays in, tensors out; the shapes stay the same from call to call."""
+    tf = _tensorflow()
+    if tf is not None:
+        graph: Callable[..., Any] = tf.function(function, jit_compile=_on_gpu(), autograph=False)
+        return graph
+    if keras.config.backend() == "jax":
+        compiled: Callable[..., Any] = importlib.import_module("jax").jit(function)
+        return compiled
+    return function
+
+
+def stage(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile what lies between two convolutions of a program into one function, where that helps."""
+    tf = _tensorflow()
+    if tf is None or _on_gpu():
+        return function
+    compiled: Callable[..., Any] = tf.function(function, jit_compile=True, autograph=False)
+    return compiled
+
+
+def to_numpy(tensor: Tensor) -> npt.NDArray[Any]:
+    """Return a tensor's value on the host."""
+    return np.asarray(ops.convert_to_numpy(tensor))

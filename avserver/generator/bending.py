@@ -1,0 +1,106 @@
+"""Network bending: an affine warp of a layer's activations while it plays (Broad et al. 2021, doi:10.3390/e24010028).
+
+A bend of block bR acts on all that the block hands on: its activations after conv1, leaky ReLU included, and the
+picture so far. What has been drawn up to R px moves as one, and the finer blocks draw anew on what has moved; bending
+the last block moves the whole picture.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from avserver.errors import ModelError, WireError, nearest
+from avserver.frame_spec import TRANSFORMS, Bend
+from avserver.generator.backend import ops
+
+Tensor = Any
+Matrix = npt.NDArray[np.float32]
+
+IDENTITY: Matrix = np.eye(2, 3, dtype=np.float32)
+FARTHEST = 1e6  # of a matrix's entries: many zooms on one layer must not leave the range of int32
+
+
+def inverse_matrix(bend: Bend) -> npt.NDArray[np.float64]:
+    """Return the (3, 3) matrix from a place in the bent layer to where its content comes from.
+
+    Places are (x, y, 1) from the centre, rightwards and downwards, in widths of the (square) layer.
+
+    Raises ModelError for an unknown transform, WireError for values it cannot take.
+    """
+    if bend.transform not in TRANSFORMS:
+        raise ModelError(f"unknown transform {bend.transform!r}, {nearest(bend.transform, TRANSFORMS)}")
+    expected = TRANSFORMS[bend.transform]
+    if len(bend.values) != len(expected) or not all(math.isfinite(value) for value in bend.values):
+        names = ", ".join(value.name for value in expected)
+        raise WireError(f"{bend.transform} takes finite values ({names}), got {bend.values}")
+    matrix = np.eye(3)
+    if bend.transform == "zoom":
+        matrix[0, 0] = matrix[1, 1] = bend.values[0]
+    elif bend.transform == "translate":
+        matrix[:2, 2] = -np.asarray(bend.values)
+    else:
+        angle = math.radians(bend.values[0])
+        # Anticlockwise as one looks at it, y pointing down; its inverse turns clockwise.
+        matrix[:2, :2] = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    return matrix
+
+
+def compose(bends: Iterable[Bend], layers: tuple[str, ...]) -> Matrix:
+    """Return one inverse matrix per layer, (len(layers), 2, 3): its bends in their order, the identity without any.
+
+    Raises ModelError for a bend of a layer that is not among `layers`.
+    """
+    matrices = np.tile(np.eye(3), (len(layers), 1, 1))
+    for bend in bends:
+        if bend.layer not in layers:
+            prepared = ", ".join(layers) or "none"
+            raise ModelError(f"layer {bend.layer!r} was not prepared for bending, prepared: {prepared}")
+        i = layers.index(bend.layer)
+        # The last bend is the first to be undone.
+        matrices[i] = matrices[i] @ inverse_matrix(bend)
+    return np.clip(matrices[:, :2], -FARTHEST, FARTHEST).astype(np.float32)
+
+
+class Warp:
+    """Where every sample of a bent layer comes from; made once a frame, then applied to all that moves together.
+
+    Bilinear, with the borders reflected. The identity leaves every sample exactly as it is.
+    """
+
+    def __init__(self, matrix: Tensor, size: int) -> None:
+        """`matrix` (2, 3) as `compose` returns it, for layers of `size` by `size`."""
+        # Half-integers, so that the identity gives whole numbers without rounding.
+        places = ops.arange(size, dtype="float32") - (size - 1) / 2
+        x, y = places[None, :], places[:, None]
+        left, self._right_share = _split(matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * size + (size - 1) / 2)
+        top, self._lower_share = _split(matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * size + (size - 1) / 2)
+        columns = [_reflect(left, size), _reflect(left + 1, size)]
+        rows = [_reflect(top, size) * size, _reflect(top + 1, size) * size]
+        self._corners = [ops.reshape(row + column, (-1,)) for row in rows for column in columns]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x (n, size, size, C), warped."""
+        n, height, width, channels = x.shape
+        flat = ops.reshape(x, (n, height * width, channels))
+        upper_left, upper_right, lower_left, lower_right = (
+            ops.reshape(ops.take(flat, corner, axis=1), (n, height, width, channels)) for corner in self._corners
+        )
+        right = ops.cast(self._right_share, x.dtype)[None, :, :, None]
+        lower = ops.cast(self._lower_share, x.dtype)[None, :, :, None]
+        upper_row = upper_left + right * (upper_right - upper_left)
+        lower_row = lower_left + right * (lower_right - lower_left)
+        return upper_row + lower * (lower_row - upper_row)
+
+
+def _split(place: Tensor) -> tuple[Tensor, Tensor]:
+    whole = ops.floor(place)
+    return ops.cast(whole, "int32"), place - whole
+
+
+def _reflect(index: Tensor, size: int) -> Tensor:
+    """Return the index that a place beyond the border is mirrored to; the border's own sample appears twice."""
+    index = ops.mod(index, 2 * size)
+    return ops.minimum(index, 2 * size - 1 - index)

@@ -1,0 +1,127 @@
+"""A model file: safetensors, with the network's configuration as JSON in its metadata. Plain data, numpy only."""
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from avserver.errors import ModelError
+from avserver.generator.architecture import StyleGAN2Config, from_plain, to_plain
+
+METADATA_KEY = "avserver"
+
+Tensors = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A network's configuration and its tensors, float32, by official name (checked: all there, all of their shape)."""
+
+    config: StyleGAN2Config
+    tensors: Tensors
+
+
+def read(path: str | Path) -> Checkpoint:
+    """Read a model: `.safetensors` of ours, or the `.npz` layout of the reference numbers.
+
+    The file is mapped, not loaded; tensors that the network doesn't need are left out.
+
+    Raises:
+        ModelError: naming the file, what was found and what was expected.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"no model file at {path}")
+    try:
+        return _read_npz(path) if path.suffix == ".npz" else _read_safetensors(path)
+    except ModelError as err:
+        raise ModelError(f"{path}: {err}") from err
+    except OSError as err:
+        raise ModelError(f"{path} cannot be read: {err}") from err
+
+
+def write(
+    path: str | Path,
+    checkpoint: Checkpoint,
+    *,
+    storage: type[np.floating[Any]] = np.float32,
+) -> None:
+    """Write a model as safetensors, its tensors stored as `storage` (float32 or float16)."""
+    tensors = {name: tensor.astype(storage, order="C") for name, tensor in checkpoint.tensors.items()}
+    Path(path).write_bytes(save(tensors, metadata={METADATA_KEY: json.dumps(to_plain(checkpoint.config))}))
+
+
+def _read_safetensors(path: Path) -> Checkpoint:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if METADATA_KEY not in metadata:
+                raise ModelError(
+                    f"a safetensors file whose metadata lacks the configuration {METADATA_KEY!r} "
+                    f"(it has: {', '.join(sorted(metadata)) or 'nothing'})"
+                )
+            config = _config(metadata[METADATA_KEY])
+            return Checkpoint(config, _take(config, file.keys(), file.get_tensor))
+    except (SafetensorError, TypeError) as err:  # TypeError: a number type that numpy doesn't have
+        raise ModelError(f"not a readable safetensors file ({err})") from err
+
+
+def _config(text: str) -> StyleGAN2Config:
+    try:
+        plain = json.loads(text)
+    except ValueError as err:
+        raise ModelError(f"its configuration is not JSON ({err})") from err
+    if not isinstance(plain, Mapping):
+        raise ModelError(f"its configuration is a JSON object, got {text[:40]!r}")
+    return from_plain(plain)
+
+
+def _read_npz(path: Path) -> Checkpoint:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "meta" not in file:
+                raise ModelError("an .npz file without the array 'meta'")
+            config = _official_config(str(file["meta"]))
+            names = [name.removeprefix("param/") for name in file.files if name.startswith("param/")]
+            return Checkpoint(config, _take(config, names, lambda name: file[f"param/{name}"]))
+    except (ValueError, EOFError, zipfile.BadZipFile) as err:
+        raise ModelError(f"not a readable .npz file ({err})") from err
+
+
+def _official_config(text: str) -> StyleGAN2Config:
+    """Translate the constructor arguments of the official generator into ours."""
+    try:
+        meta = json.loads(text)
+        kwargs = meta["kwargs"]
+        plain = {
+            "architecture": meta["kind"],
+            "resolution": kwargs["img_resolution"],
+            "mapping_layers": kwargs["mapping_kwargs"]["num_layers"],
+            **{key: kwargs[key] for key in ("z_dim", "w_dim", "c_dim", "channel_base", "channel_max")},
+        }
+    except (ValueError, KeyError, TypeError) as err:
+        raise ModelError(f"its 'meta' is not an official generator's arguments ({err})") from err
+    return from_plain(plain)
+
+
+def _take(config: StyleGAN2Config, names: Iterable[str], get: Any) -> Tensors:
+    """Return the tensors that `config` needs, float32. Raises ModelError for one that lacks, or of another shape."""
+    present = set(names)
+    tensors: Tensors = {}
+    for name, shape in config.parameter_shapes().items():
+        if name not in present:
+            raise ModelError(f"it lacks the tensor {name} of shape {shape}")
+        tensor = np.asarray(get(name))
+        if tensor.shape != shape:
+            raise ModelError(f"its tensor {name} has shape {tensor.shape}, expected {shape}")
+        if tensor.dtype not in (np.float32, np.float16, np.float64):
+            raise ModelError(f"its tensor {name} is {tensor.dtype}, expected float32 or float16")
+        tensors[name] = tensor.astype(np.float32)
+    return tensors

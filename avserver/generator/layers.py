@@ -1,0 +1,121 @@
+"""The layers of StyleGAN2's synthesis network, one picture or several at a time (Karras et al. 2020, arXiv:1912.04958).
+
+Modulated convolution as in section 2.2, in its other form: instead of the weights, the activations are scaled by
+the style before the convolution, and by the demodulation after it. The convolution's weights then stay the same from
+frame to frame, which lets a framework lay them out for the machine once.
+
+Layers hold numpy arrays, which become constants of the compiled program. Activations are (n, H, W, C).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from avserver.generator import filters
+from avserver.generator.backend import ops
+from avserver.generator.checkpoint import Tensors
+from avserver.generator.mapping_network import leaky_relu
+
+Tensor = Any
+
+EPSILON = 1e-8
+GAIN = np.float32(np.sqrt(2))  # keeps the variance through a leaky ReLU
+
+
+class Style:
+    """The learned affine map from w to the scales of a layer's input channels."""
+
+    def __init__(self, tensors: Tensors, name: str, *, gain: float = 1.0) -> None:
+        weight = tensors[f"{name}.affine.weight"]
+        self.weight = weight.T * np.float32(gain / np.sqrt(weight.shape[1]))
+        self.bias = tensors[f"{name}.affine.bias"] * np.float32(gain)
+
+    def __call__(self, w: Tensor) -> Tensor:
+        """w (n, w_dim) to scales (n, channels)."""
+        return ops.matmul(w, self.weight) + self.bias
+
+
+class Convolution:
+    """A modulated 3 by 3 convolution with noise, bias and leaky ReLU; `conv0` layers double the resolution.
+
+    Drawn in three steps, so that a backend may compile the outer two by themselves:
+    x scaled by the style → `convolve` → `activate` (demodulation, noise, bias, leaky ReLU).
+
+    Attributes:
+        name: the official one, `synthesis.b64.conv0`.
+        resolution: of its output (px).
+        noise_strength: what the model multiplies noise of unit variance by.
+        noise_const: (resolution, resolution) the noise that the model was trained to show when it shall not move.
+    """
+
+    def __init__(self, tensors: Tensors, name: str, *, precision: str) -> None:
+        self.name = name
+        self.doubles = name.endswith("conv0")
+        self.noise_const = tensors[f"{name}.noise_const"]
+        self.resolution = self.noise_const.shape[0]
+        self.noise_strength = float(tensors[f"{name}.noise_strength"])
+        self.style = Style(tensors, name)
+        weight = tensors[f"{name}.weight"].transpose(2, 3, 1, 0)  # rows, columns, in, out
+        self.power = np.square(weight).sum(axis=(0, 1))  # (in, out), for the demodulation
+        self.bias = tensors[f"{name}.bias"] * GAIN
+        self.precision = precision
+        # In float32 a transposed convolution and a blur are faster; in bfloat16, where multiplications are cheap and
+        # memory is not, one convolution with the blur folded in.
+        self.combined = self.doubles and precision == "bfloat16"
+        if self.doubles:
+            self.filter = tensors[f"{name}.resample_filter"]
+        if self.combined:
+            self.weight = filters.combine(weight, self.filter)
+        elif self.doubles:
+            self.weight = np.ascontiguousarray(weight.transpose(0, 1, 3, 2))  # as ops.conv_transpose takes it
+        else:
+            self.weight = np.ascontiguousarray(weight)
+
+    def demodulation(self, style: Tensor) -> Tensor:
+        """style (n, in) to the scales (n, out) that give every output channel unit variance, times the gain."""
+        return GAIN * ops.rsqrt(ops.matmul(ops.square(style), self.power) + EPSILON)
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """x (n, H, W, in), already scaled by the style, to what `activate` takes."""
+        weight = ops.cast(ops.convert_to_tensor(self.weight), self.precision)
+        if self.doubles and not self.combined:
+            return ops.conv_transpose(x, weight, strides=2, padding="valid", data_format="channels_last")
+        return ops.conv(x, weight, strides=1, padding="same", data_format="channels_last")
+
+    def activate(self, y: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
+        """Finish the layer: (n, resolution, resolution, out), in float32.
+
+        Args:
+            y: what `convolve` returned.
+            demodulation: (n, out).
+            noise: (resolution, resolution), scaled to the strength it shall have; None for none.
+        """
+        y = ops.cast(y, "float32")
+        if self.combined:
+            y = filters.interleave(y)
+        elif self.doubles:
+            y = filters.blur_doubled(y, self.filter)
+        y = y * demodulation[:, None, None, :] + self.bias
+        if noise is not None:
+            y = y + (noise * GAIN)[None, :, :, None]
+        return leaky_relu(y)
+
+
+class ToRGB:
+    """The 1 by 1 convolution from a block's activations to its share of the picture, modulated, not demodulated."""
+
+    def __init__(self, tensors: Tensors, name: str) -> None:
+        weight = tensors[f"{name}.weight"][:, :, 0, 0].T  # in, rgb
+        self.style = Style(tensors, name, gain=1.0 / np.sqrt(weight.shape[0]))
+        self.weight = np.ascontiguousarray(weight)
+        self.bias = tensors[f"{name}.bias"]
+
+    def modulated(self, w: Tensor) -> Tensor:
+        """Return the weights for w (n, w_dim): (n, in, 3)."""
+        return self.style(w)[:, :, None] * self.weight
+
+    def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
+        """x (n, H, W, in) and its modulated weights (n, in, 3) to (n, H, W, 3)."""
+        n, height, width, channels = x.shape
+        rgb = ops.matmul(ops.reshape(x, (n, height * width, channels)), weight)
+        return ops.reshape(rgb, (n, height, width, 3)) + self.bias

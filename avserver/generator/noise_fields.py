@@ -1,0 +1,60 @@
+"""Noise that moves smoothly and for ever, from four stored pictures a layer.
+
+Every layer keeps two rough and two smooth fields, made once. Turning a pair (cos φ · a + sin φ · b) gives a field that
+changes with φ, never jumps, and keeps its deviation; the smooth pair turns slower than the rough one. That replaces the
+seed's songs of noise computed beforehand: SEED.md, "Noise".
+"""
+
+import math
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from avserver.frame_spec import NoiseLevel
+
+Array = npt.NDArray[np.float32]
+
+ROUGH_SIGMA_PX = 0.2
+SMOOTH_SIGMA_PX = 0.6
+SMOOTH_PACE = 7 / 15  # the seed smoothed its rough noise over 7 frames, its smooth noise over 15
+FIELDS = 4  # rough a, rough b, smooth a, smooth b
+
+
+def make_fields(name: str, resolution: int) -> Array:
+    """Return the four fields of the layer `name`: (4, resolution, resolution), the same at every call.
+
+    Each has mean 0 and deviation 1 and they are orthogonal, so that a weighted sum has exactly the deviation
+    that its weights say.
+    """
+    rng = np.random.default_rng(crc32(name.encode()))
+    drawn = rng.standard_normal((FIELDS, resolution, resolution))
+    rough, smooth = _blur(drawn[:2], ROUGH_SIGMA_PX), _blur(drawn[2:], SMOOTH_SIGMA_PX)
+    # Smooth first: what makes fields orthogonal is taken from the later ones, and must not roughen the smooth.
+    ones = np.ones((1, resolution, resolution))
+    stacked = np.concatenate([ones, smooth, rough]).reshape(1 + FIELDS, -1)
+    orthogonal, upper = np.linalg.qr(stacked.T)
+    fields = (orthogonal * np.sign(np.diag(upper))).T[1:] * resolution
+    return np.ascontiguousarray(fields[[2, 3, 0, 1]].reshape(FIELDS, resolution, resolution), np.float32)
+
+
+def coefficients(level: NoiseLevel) -> Array:
+    """Return the weights (4,) of a layer's fields at `level`; the sum has the deviation `level.strength`."""
+    rough, smooth = level.grain, 1.0 - level.grain
+    scale = level.strength / math.hypot(rough, smooth)
+    slow = level.phase * SMOOTH_PACE
+    turned = [
+        rough * math.cos(level.phase),
+        rough * math.sin(level.phase),
+        smooth * math.cos(slow),
+        smooth * math.sin(slow),
+    ]
+    return np.array(turned, np.float32) * np.float32(scale)
+
+
+def _blur(fields: npt.NDArray[np.float64], sigma_px: float) -> npt.NDArray[np.float64]:
+    """Smooth with a Gaussian over wrapped borders, in the frequency domain."""
+    frequency = np.fft.fftfreq(fields.shape[-1])
+    response = np.exp(-2 * (np.pi * sigma_px * frequency) ** 2)
+    spectrum = np.fft.fft2(fields) * response[:, None] * response[None, :]
+    return np.fft.ifft2(spectrum).real

@@ -1,0 +1,37 @@
+"""Bends: which layers are transformed at this frame, and how far."""
+
+from collections.abc import Sequence
+
+from avserver.control.params import Params
+from avserver.control.patch import BendPatch
+from avserver.frame_spec import TRANSFORMS, Bend
+
+
+class Bends:
+    """The bends of a patch, in its order.
+
+    Attributes:
+        left_out: names of the bends whose block the model does not have, since its pictures are too small.
+    """
+
+    def __init__(self, bends: Sequence[BendPatch], resolution: int) -> None:
+        """`resolution` is that of the model (px)."""
+        self._bends = [bend for bend in bends if _block_px(bend.layer) <= resolution]
+        self.left_out = tuple(bend.name for bend in bends if bend not in self._bends)
+
+    def at(self, params: Params) -> tuple[Bend, ...]:
+        """Return the bends that are switched on, with their values as TRANSFORMS orders them."""
+        return tuple(
+            Bend(bend.layer, bend.transform, _values(bend, params))
+            for bend in self._bends
+            if params[f"/bend/{bend.name}/enable"]
+        )
+
+
+def _values(bend: BendPatch, params: Params) -> tuple[float, ...]:
+    return tuple(float(params[f"/bend/{bend.name}/{value.name}"]) for value in TRANSFORMS[bend.transform])
+
+
+def _block_px(layer: str) -> int:
+    """Return the resolution of a block: 32 for `b32`."""
+    return int(layer.removeprefix("b"))

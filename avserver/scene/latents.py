@@ -1,0 +1,125 @@
+"""Latents: choirs of seeds, each gliding by what it follows, laid over the layers of the generator."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+from avserver.control.params import Params
+from avserver.control.patch import Choir
+from avserver.frame_spec import LatentTerm
+from avserver.scene.mixture import Glide, Pursuit
+from avserver.signals import CHROMA_CLASSES, Signals
+
+Weights = Mapping[int, float]
+
+# A glide begins where the last frame stood, so that the frame of a hit already moves. After a stall of the show it
+# begins no longer ago than this (s), or the glide would be over before anybody has seen it.
+_LONGEST_HEAD_START_S = 0.1
+
+
+class Voice:
+    """One choir at work: the weight of each of its seeds, frame by frame. The weights sum to 1.
+
+    - `segment`: seed number segment, from the first on; the list repeats.
+    - `onsets`: the next seed at each frame in which one of its onsets arrived; the list repeats.
+    - `chroma`: all seeds at once, weighed by the pitch classes from C on. With fewer than 12 seeds pitch classes share
+      them in turn; of more than 12 the first 12 play, until `/choir/NAME/next` moves them on by one.
+    """
+
+    def __init__(self, choir: Choir) -> None:
+        self.choir = choir
+        at = f"/choir/{choir.name}"
+        self._first, self._stop, self._next, self._glide_s = (
+            f"{at}/{name}" for name in ("first", "stop", "next", "glide_s")
+        )
+        self._seeds = [f"{at}/seed/{number}" for number in range(1, len(choir.seeds) + 1)]
+        self._glide = Glide()
+        self._pursuit = Pursuit()
+        self.reset()
+
+    def reset(self) -> None:
+        """Stand at the first seed again; the next frame is there at once."""
+        self._glide.reset()
+        self._pursuit.reset()
+        self._steps = 0
+        self._last_s: float | None = None
+
+    def layers(self, params: Params, num_ws: int) -> range:
+        """Return the layers that it plays at the moment: its share of `num_ws`, rounded; it may be empty."""
+        first, stop = (math.floor(float(params[share]) * num_ws + 0.5) for share in (self._first, self._stop))
+        return range(first, stop)
+
+    def weights(self, segment: int, signals: Signals, params: Params, t_s: float) -> Weights:
+        """Return the weight of each seed at `t_s` (s). `segment` is the one that the show is in."""
+        self._steps += self._next in params.fired
+        # Whatever a panic puts back, it puts back at once.
+        glide_s = 0.0 if "/panic" in params.fired else float(params[self._glide_s])
+        if self.choir.follows == "chroma":
+            weights = self._mixed(signals, params, glide_s, t_s)
+        else:
+            weights = self._taken_in_turn(segment, signals, params, glide_s, t_s)
+        self._last_s = t_s
+        return weights
+
+    def _seed(self, number: int, params: Params) -> int:
+        return int(params[self._seeds[number % len(self._seeds)]])
+
+    def _taken_in_turn(self, segment: int, signals: Signals, params: Params, glide_s: float, t_s: float) -> Weights:
+        """Glide to the seed whose turn it is. A seed that is turned while it plays is simply another seed."""
+        if self.choir.follows == "onsets":
+            self._steps += any((onset.stem, onset.band) in self.choir.onsets for onset in signals.onsets)
+            segment = 0
+        seed = self._seed(segment + self._steps, params)
+        if seed != self._glide.target:
+            begin_s = t_s if self._last_s is None else max(self._last_s, t_s - _LONGEST_HEAD_START_S)
+            self._glide.to(seed, glide_s, begin_s)
+        return self._glide.at(t_s)
+
+    def _mixed(self, signals: Signals, params: Params, glide_s: float, t_s: float) -> Weights:
+        """Run after the chroma. A seed that is turned while it plays is run after likewise."""
+        target: dict[int, float] = {}
+        total = float(signals.chroma.sum())
+        for pitch_class, share in enumerate(signals.chroma.tolist()):
+            seed = self._seed(pitch_class + self._steps, params)
+            target[seed] = target.get(seed, 0.0) + (share / total if total > 0.0 else 1.0 / CHROMA_CLASSES)
+        self._pursuit.after(target, glide_s, t_s)
+        return self._pursuit.at(t_s)
+
+
+class Latents:
+    """All choirs, and how they share the layers: as equals where several play the same ones.
+
+    Layers that no choir plays get no term: their w is the average one.
+    """
+
+    def __init__(self, choirs: Sequence[Choir], num_ws: int) -> None:
+        self._voices = [Voice(choir) for choir in choirs]
+        self._num_ws = num_ws
+
+    def reset(self) -> None:
+        """Begin again."""
+        for voice in self._voices:
+            voice.reset()
+
+    def at(self, segment: int, signals: Signals, params: Params, t_s: float) -> tuple[LatentTerm, ...]:
+        """Return one term for each run of layers that the same choirs play."""
+        parts = [
+            (voice.layers(params, self._num_ws), voice.weights(segment, signals, params, t_s)) for voice in self._voices
+        ]
+        edges = sorted({edge for layers, _ in parts if layers for edge in (layers.start, layers.stop)})
+        terms = []
+        for first, stop in itertools.pairwise(edges):
+            playing = [weights for layers, weights in parts if first in layers]
+            if playing:
+                mixed = _as_equals(playing)
+                terms.append(LatentTerm((first, stop), tuple(mixed), tuple(mixed.values())))
+        return tuple(terms)
+
+
+def _as_equals(mixtures: Sequence[Weights]) -> dict[int, float]:
+    """Return the mean of mixtures of seeds."""
+    mean: dict[int, float] = {}
+    for weights in mixtures:
+        for seed, weight in weights.items():
+            mean[seed] = mean.get(seed, 0.0) + weight / len(mixtures)
+    return mean

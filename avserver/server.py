@@ -1,0 +1,188 @@
+"""The server: a whole show put together from its settings, played, and taken apart again."""
+
+import gc
+import logging
+import os
+import signal
+import types
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from avserver.analysis.analyser import Analyser
+from avserver.audio.catalogue import open_source
+from avserver.audio.source import AudioSource
+from avserver.bundled import mapping_path, model_path
+from avserver.clock import WallClock
+from avserver.config import Show
+from avserver.control.desk import Desk
+from avserver.control.events import EventQueue
+from avserver.control.mapper import Mapper
+from avserver.control.mapping import load_patch
+from avserver.control.osc import OscServer
+from avserver.control.patch import Patch
+from avserver.engine import Engine, LiveShow
+from avserver.frame_ring import FrameRing
+from avserver.generator.architecture import StyleGAN2Config
+from avserver.generator.checkpoint import read
+from avserver.generator.worker import RenderWorker, WorkerSettings
+from avserver.meter import Meter
+from avserver.outputs.output import Output
+from avserver.outputs.publisher import Publisher
+from avserver.outputs.web.preview import WebPreview
+from avserver.outputs.zeromq import ZeroMqOutput
+from avserver.scene.scene import Scene
+
+_LOG = logging.getLogger(__name__)
+_FORCED = 130  # what a shell calls a program that Ctrl-C ended
+
+
+def build_engine(
+    *, source: AudioSource, patch: Patch, model: StyleGAN2Config, queue: EventQueue, desk: Desk, meter: Meter
+) -> Engine:
+    """Put together what decides frames; the same for a live show and for a song that is rendered."""
+    return Engine(
+        analyser=Analyser(source),
+        queue=queue,
+        desk=desk,
+        mapper=Mapper(patch, patch.param_table()),
+        scene=Scene(patch, num_ws=model.num_ws, resolution=model.resolution),
+        meter=meter,
+    )
+
+
+class Server:
+    """A show that is set up when this is entered, played by `play`, and gone without a trace when it is left.
+
+    Raises UserError on entering if anything about the show cannot be had: its song, model, mapping, a port.
+    """
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._stop_asked = False
+
+    def __enter__(self) -> "Server":
+        with ExitStack() as stack:
+            self._load(stack)
+            self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def play(self) -> None:
+        """Play until `stop`, or for the show's duration."""
+        # What was made so far lives as long as the show; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        self._live.play(lambda: self._stop_asked, self._show.frame.duration_s)
+
+    def stop(self) -> None:
+        """Have `play` return; from any thread, or a signal handler."""
+        self._stop_asked = True
+
+    def stop_on_signals(self) -> None:
+        """Let Ctrl-C and SIGTERM stop the show, and a second one end it on the spot."""
+
+        def handle(_number: int, _frame: types.FrameType | None) -> None:
+            if self._stop_asked:
+                self._stack.close()
+                os._exit(_FORCED)
+            self.stop()
+
+        signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGTERM, handle)
+
+    def where_to_look(self) -> list[str]:
+        """Return the lines that tell a newcomer where the show is to be seen and turned."""
+        show = self._show
+        host, port = self._osc.address
+        lines = [f"listening to  {show.audio.source}", f"drawing with  {self._model_path.name}, {self._size_text}"]
+        if self._preview:
+            lines.append(f"preview       {self._preview.url}")
+        if self._zeromq:
+            lines.append(f"frames        {self._zeromq.address} (ZeroMQ PUB)")
+        lines.append(f"knobs         OSC on {host}:{port}, every address: avserver params")
+        return lines
+
+    def status(self) -> Mapping[str, str | float | int]:
+        """Return what `/avserver/status` answers."""
+        return {
+            **self._live.status(),
+            "audio": self._show.audio.source,
+            "model": self._model_path.name,
+            "osc_received": self._osc.received,
+            "osc_malformed": self._osc.malformed,
+        }
+
+    def _load(self, stack: ExitStack) -> None:
+        """Read everything that comes from files, so that what is wrong with them shows before anything is started."""
+        show = self._show
+        self._model_path = model_path(show.model.path)
+        self._model = read(self._model_path).config
+        self._patch = load_patch(mapping_path(show.mapping.path))
+        absent = [bend.name for bend in self._patch.bends if bend.layer not in self._model.blocks]
+        if absent:
+            _LOG.warning("this model is too small for the bends %s: they do nothing", ", ".join(absent))
+        self._source = stack.enter_context(
+            open_source(show.audio.source, loop=show.audio.loop, start_s=show.audio.start_s)
+        )
+
+    def _open(self, stack: ExitStack) -> None:
+        """Take the ports, start the worker, and connect it all."""
+        show = self._show
+        meter = Meter()
+        queue = EventQueue()
+        table = self._patch.param_table()
+        desk = Desk(table, self.status)
+        self._osc = OscServer(show.osc.host, show.osc.port, queue)
+        stack.callback(self._osc.close)
+        self._zeromq: ZeroMqOutput | None = None
+        self._preview: WebPreview | None = None
+        if show.zeromq.address:
+            self._zeromq = ZeroMqOutput(show.zeromq.address, insecure=show.zeromq.insecure)
+        if show.preview.enabled:
+            self._preview = WebPreview(
+                show.preview.host,
+                show.preview.port,
+                describe=[param.to_plain() for param in table.values()],
+                values=lambda: desk.values,
+                put=queue.put,
+            )
+        outputs: list[Output] = [output for output in (self._zeromq, self._preview) if output is not None]
+        for output in outputs:
+            stack.enter_context(output)
+        width_px, height_px = show.frame.size or (self._model.resolution, self._model.resolution)
+        self._size_text = f"{width_px}x{height_px} px, {show.frame.fps:g} frames a second"
+        ring = FrameRing.create(width_px=width_px, height_px=height_px)
+        stack.callback(ring.close)
+        worker = RenderWorker(
+            WorkerSettings(
+                model=self._model_path,
+                bent_layers=tuple({bend.layer: None for bend in self._patch.bends if bend.layer in self._model.blocks}),
+                size=show.frame.size,
+                ring=ring.name,
+            ),
+            ring,
+        )
+        worker.start()
+        stack.callback(worker.close)
+        self._live = LiveShow(
+            engine=build_engine(
+                source=self._source, patch=self._patch, model=self._model, queue=queue, desk=desk, meter=meter
+            ),
+            clock=WallClock(show.frame.fps),
+            worker=worker,
+            publisher=Publisher(outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
+            meter=meter,
+            watchers=(self._preview,) if self._preview else (),
+        )
+
+
+def serve(show: Show, say: Callable[[str], None]) -> None:
+    """Play a show until it is over or somebody stops it; `say` is told where to look."""
+    with Server(show) as server:
+        server.stop_on_signals()
+        for line in server.where_to_look():
+            say(line)
+        server.play()

@@ -1,0 +1,171 @@
+"""The desk, without a network: events in, answers and values out."""
+
+import math
+
+import pytest
+
+from avserver.control.desk import MAX_SUBSCRIBERS, Desk
+from avserver.control.events import Event
+from avserver.control.params import FIXED, Kind, ParamTable, choir_params
+
+TABLE = ParamTable([*FIXED, *choir_params("melody", seeds=(1, 2), layers=(0.0, 0.5), glide_s=1.0)])
+
+
+class Client:
+    """Someone with a name, who keeps what they are told."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.heard: list[tuple[object, ...]] = []
+
+    def says(self, address: str, *arguments: object) -> Event:
+        return Event(address, arguments, self.name, lambda *words: self.heard.append(words))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(TABLE, lambda: {"fps": 30.0, "worker": "playing"})
+
+
+@pytest.fixture
+def ann() -> Client:
+    return Client("ann")
+
+
+@pytest.fixture
+def bob() -> Client:
+    return Client("bob")
+
+
+def test_every_parameter_can_be_asked_and_turned(desk: Desk, ann: Client) -> None:
+    for address, param in TABLE.items():
+        if param.kind is Kind.TRIGGER:
+            assert desk.apply([ann.says(address)]) == {address}
+            assert desk.apply([ann.says(address, 1.0)]) == {address}
+            assert desk.apply([ann.says(address, 0)]) == frozenset()  # the button is let go
+            continue
+        desk.apply([ann.says(address)])
+        assert ann.heard.pop() == (f"/avserver{address}", param.default)
+        desk.apply([ann.says(address, 0.0)])
+        assert desk.values[address] == param.coerce(0.0)
+        desk.apply([ann.says(address, param.maximum), ann.says(address)])
+        assert ann.heard.pop() == (f"/avserver{address}", param.coerce(param.maximum))
+    assert ann.heard == []
+    assert desk.failures == 0
+
+
+def test_values_are_a_snapshot(desk: Desk, ann: Client) -> None:
+    before = desk.values
+    desk.apply([ann.says("/noise/strength", 2)])
+    assert before["/noise/strength"] == 0.5
+    assert desk.values["/noise/strength"] == 2.0
+    with pytest.raises(TypeError):
+        desk.values["/noise/strength"] = 1.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "reason"),
+    [
+        ("/noise/strenght", (1.0,), "did you mean '/noise/strength'?"),
+        ("/noise/strength", ("loud",), "takes a number from 0 to 2, got 'loud'"),
+        ("/noise/strength", (math.nan,), "got nan"),
+        ("/noise/strength", (None,), "got None"),
+        ("/noise/strength", (b"\0\1",), "got b'"),
+        ("/noise/strength", (1.0, 2.0), "takes one value"),
+        ("/noise/strength", tuple(range(10_000)), "got 10000 arguments"),
+        ("/noise/strength", ("x" * 60_000,), "takes a number"),
+        ("/panic", ("now",), "takes 0 or 1"),
+        ("/notify", (), "takes 0 or 1, got nothing"),
+        ("/notify", (2,), "takes 0 or 1"),
+        ("/notify", ("yes",), "takes 0 or 1"),
+        ("/sync", (), "takes one id"),
+        ("/" + "x" * 60_000, (), "there is no parameter"),
+        ("", (), "there is no parameter"),
+    ],
+)
+def test_what_cannot_be_done_is_answered(
+    desk: Desk, ann: Client, address: str, arguments: tuple[object, ...], reason: str
+) -> None:
+    before = desk.values
+    assert desk.apply([ann.says(address, *arguments)]) == frozenset()
+    assert desk.values == before
+    assert desk.failures == 1
+    [(fail, where, why)] = ann.heard
+    assert fail == "/avserver/fail"
+    assert str(where) == f"/avserver{address}"[:300]
+    assert reason in str(why) or len(address) > 300
+    assert len(str(why)) <= 300
+
+
+def test_numbers_beyond_every_range_are_clamped(desk: Desk, ann: Client) -> None:
+    desk.apply([ann.says("/noise/strength", 10**400), ann.says("/choir/melody/seed/1", -(10**400))])
+    assert desk.values["/noise/strength"] == 2.0
+    assert desk.values["/choir/melody/seed/1"] == 0
+    assert desk.failures == 0
+
+
+def test_status_and_sync(desk: Desk, ann: Client) -> None:
+    desk.apply([ann.says("/status"), ann.says("/sync", 7)])
+    assert ann.heard == [
+        ("/avserver/status.reply", "fps", 30.0, "worker", "playing"),
+        ("/avserver/synced", 7),
+    ]
+
+
+def test_what_servers_say_is_not_answered(desk: Desk, ann: Client) -> None:
+    desk.apply([ann.says("/fail", "/x", "no"), ann.says("/synced", 1), ann.says("/status.reply", "fps", 1.0)])
+    assert ann.heard == []
+
+
+def test_changes_are_told_to_the_others_once_a_frame(desk: Desk, ann: Client, bob: Client) -> None:
+    desk.apply([ann.says("/notify", 1), bob.says("/notify", 1.0)])
+    desk.apply([ann.says("/noise/speed", value / 100) for value in range(1, 100)])
+    assert ann.heard == []
+    assert bob.heard == [("/avserver/noise/speed", 0.99)]
+
+    desk.apply([ann.says("/noise/speed", 0.99)])  # no change
+    assert len(bob.heard) == 1
+
+    desk.apply([ann.says("/noise/speed", 3.0), bob.says("/noise/speed", 4.0)])
+    assert ann.heard == [("/avserver/noise/speed", 4.0)]
+    assert len(bob.heard) == 1
+
+    desk.apply([bob.says("/notify", 0)])
+    desk.apply([ann.says("/noise/speed", 5.0)])
+    assert len(bob.heard) == 1
+
+
+def test_panic_resets_everything_and_tells_everyone(desk: Desk, ann: Client, bob: Client) -> None:
+    desk.apply([bob.says("/notify", 1), ann.says("/notify", 1)])
+    desk.apply(
+        [ann.says("/noise/speed", 5), ann.says("/output/freeze", True), ann.says("/latent/truncation_cutoff", 3)]
+    )
+    ann.heard.clear()
+    bob.heard.clear()
+    assert desk.apply([ann.says("/panic")]) == {"/panic"}
+    assert dict(desk.values) == TABLE.defaults()
+    for client in (ann, bob):
+        assert sorted(map(str, client.heard)) == sorted(
+            map(
+                str,
+                [
+                    ("/avserver/noise/speed", 1.0),
+                    ("/avserver/output/freeze", False),
+                    ("/avserver/latent/truncation_cutoff", 32),
+                ],
+            )
+        )
+
+
+def test_the_client_unheard_for_longest_makes_room(desk: Desk) -> None:
+    clients = [Client(str(number)) for number in range(MAX_SUBSCRIBERS)]
+    desk.apply([client.says("/notify", 1) for client in clients])
+    desk.apply([clients[0].says("/noise/speed")])  # heard again, so the second is the one unheard for longest
+    newcomer = Client("newcomer")
+    desk.apply([newcomer.says("/notify", 1)])
+    assert clients[1].heard[-1][:2] == ("/avserver/fail", "/notify")
+    desk.apply([Client("other").says("/noise/speed", 2.0)])
+    told = ("/avserver/noise/speed", 2.0)
+    assert told not in clients[1].heard
+    assert told in clients[0].heard
+    assert told in newcomer.heard

@@ -1,0 +1,122 @@
+"""A show without a model or music: pictures that move, signals that swing, and a real desk."""
+
+import dataclasses
+import math
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from avserver.control.desk import Desk
+from avserver.control.events import EventQueue
+from avserver.control.params import FIXED, ParamTable, Params, bend_params, choir_params
+from avserver.frame import Frame
+from avserver.outputs.web.preview import WebPreview
+from avserver.signals import BANDS, CHROMA_CLASSES, STEMS, Onset, Signals
+
+FPS = 30
+SIZE_PX = 256
+TEMPO_BPM = 120.0
+
+TABLE = ParamTable(
+    [
+        *FIXED,
+        *choir_params("melody", seeds=range(1, 13), layers=(0.0, 0.35), glide_s=1.0),
+        *choir_params("segment", seeds=(21, 22, 4_294_967_295), layers=(0.35, 0.7), glide_s=4.0),
+        *choir_params("drums", seeds=(31, 32), layers=(0.7, 1.0), glide_s=0.2),
+        *bend_params("kick_zoom", layer="b32", transform="zoom"),
+        *bend_params("snare_turn", layer="b64", transform="rotate"),
+        *bend_params("drift", layer="b16", transform="translate"),
+    ]
+)
+
+
+class FakeShow:
+    """Runs in a thread until it is left, like an engine of 30 fps."""
+
+    def __init__(self, preview_port: int = 0) -> None:
+        self.queue = EventQueue()
+        self.desk = Desk(TABLE, self.status)
+        self.preview = WebPreview(
+            "127.0.0.1",
+            preview_port,
+            describe=[dataclasses.asdict(param) for param in TABLE.values()],
+            values=lambda: self.desk.values,
+            put=self.queue.put,
+        )
+        self.fired: list[str] = []
+        self.slowest_send_s = 0.0
+        self.frames = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._play, name="show")
+
+    def __enter__(self) -> Self:
+        self.preview.open()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self.preview.close()
+
+    def status(self) -> dict[str, str | float | int]:
+        return {"fps": 29.97, "worker": "playing", "late": 2, "dropped": 0, "frames": self.frames, "segment": 1}
+
+    def _play(self) -> None:
+        start_s = time.monotonic()
+        for index in range(10_000_000):
+            if self._stopped.wait(max(0.0, start_s + index / FPS - time.monotonic())):
+                return
+            t_s = index / FPS
+            self.fired += self.desk.apply(self.queue.drain(time.time()))
+            values = dict(self.desk.values)
+            values["/bend/kick_zoom/amount"] = 1.0 + 0.5 * math.sin(3 * t_s)
+            self.preview.observe(signals(index), Params(values))
+            before_s = time.perf_counter()
+            self.preview.send(Frame(pixels=picture(t_s), index=index, t_s=t_s))
+            self.slowest_send_s = max(self.slowest_send_s, time.perf_counter() - before_s)
+            self.frames = index
+
+
+def picture(t_s: float) -> np.ndarray:  # type: ignore[type-arg]
+    y, x = np.mgrid[0:SIZE_PX, 0:SIZE_PX] / SIZE_PX
+    waves = [np.sin(9 * x + t_s * (1 + i) + 5 * np.sin(4 * y + i + t_s / 2)) for i in range(3)]
+    return np.ascontiguousarray((127.5 + 127.5 * np.stack(waves, axis=-1)).astype(np.uint8))
+
+
+def signals(index: int) -> Signals:
+    t_s = index / FPS
+    beats = t_s * TEMPO_BPM / 60
+    phase = beats % 1.0
+    hit = index % 15 == 0
+    onsets = [Onset(t_s, "drums", "low", 0.9), Onset(t_s, "mix", "full", 0.7)] if hit else []
+    if index % 15 == 7:
+        onsets += [Onset(t_s, "drums", "high", 0.5), Onset(t_s, "melody", "mid", 0.8)]
+    chroma = 1.05 + np.cos(np.arange(CHROMA_CLASSES) / CHROMA_CLASSES * 2 * np.pi - t_s)
+    return Signals(
+        t_s=t_s,
+        heard_s=t_s,
+        rms_db={stem: -14 - 12 * phase - 4 * i * math.sin(t_s + i) ** 2 for i, stem in enumerate(STEMS)},
+        onset_strength={
+            (stem, band): max(0.0, math.sin(1.3 * t_s * (i + 1) + j) * (1 - phase) ** 2)
+            for i, stem in enumerate(STEMS)
+            for j, band in enumerate(BANDS)
+        },
+        onsets=tuple(onsets),
+        pitch_hz=440.0,
+        pitch_confidence=0.8,
+        chroma=chroma / chroma.sum(),
+        tempo_bpm=TEMPO_BPM,
+        beat_phase=phase,
+        beat=hit,
+        segment=1,
+        novelty=0.1,
+    )

@@ -1,0 +1,134 @@
+"""The loop with real listening, mapping and scene; only the drawing is left out."""
+
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from avserver.audio.catalogue import open_source
+from avserver.bundled import mapping_path
+from avserver.clock import SongClock, Tick, WallClock
+from avserver.control.desk import Desk
+from avserver.control.events import Event, EventQueue
+from avserver.control.mapping import load_patch, parse_patch
+from avserver.control.patch import Patch
+from avserver.engine import Engine, LiveShow
+from avserver.frame_spec import FrameSpec
+from avserver.generator.architecture import StyleGAN2Config
+from avserver.generator.worker import WorkerState
+from avserver.meter import Meter
+from avserver.outputs.publisher import Publisher
+from avserver.server import build_engine
+
+MODEL = StyleGAN2Config(resolution=64, z_dim=8, w_dim=8, channel_base=256, channel_max=8, mapping_layers=2)
+FPS = 20
+
+
+def engine(patch: Patch, queue: EventQueue | None = None) -> Engine:
+    queue = queue or EventQueue()
+    desk = Desk(patch.param_table(), dict)
+    return build_engine(source=open_source("demo"), patch=patch, model=MODEL, queue=queue, desk=desk, meter=Meter())
+
+
+@pytest.fixture(scope="module")
+def default_patch() -> Patch:
+    return load_patch(mapping_path("default"))
+
+
+@pytest.fixture(scope="module")
+def offline(default_patch: Patch) -> list[FrameSpec]:
+    """Return what is decided about the first twelve seconds of the demo, as fast as it goes."""
+    player = engine(default_patch)
+    return [player.step(tick, tick.t_s) for tick in SongClock(FPS, 12.0)]
+
+
+class Notebook:
+    """Stands where the worker stands, and writes down what it is told to draw."""
+
+    connection = None
+    state = WorkerState.PLAYING
+    dropped = restarts = 0
+    pid = None
+
+    def __init__(self) -> None:
+        self.specs: list[FrameSpec] = []
+        self.audio_ns: list[int] = []
+
+    def submit(self, spec: FrameSpec, audio_ns: int) -> None:
+        self.specs.append(spec)
+        self.audio_ns.append(audio_ns)
+
+    def poll(self, now_s: float) -> list:
+        return []
+
+
+def test_the_same_song_gives_the_same_specs_twice(default_patch: Patch, offline: list[FrameSpec]) -> None:
+    player = engine(default_patch)
+    assert [player.step(tick, tick.t_s) for tick in SongClock(FPS, 12.0)] == offline
+
+
+def test_live_and_offline_decide_the_same(default_patch: Patch, offline: list[FrameSpec]) -> None:
+    notebook = Notebook()
+    clock = WallClock(FPS)
+    show = LiveShow(
+        engine=engine(default_patch),
+        clock=clock,
+        worker=notebook,  # type: ignore[arg-type]
+        publisher=Publisher([], fps=FPS, width_px=8, height_px=8),
+        meter=Meter(),
+    )
+    began_ns = time.time_ns()
+    show.play(lambda: False, duration_s=5.0)
+    # A tick that a loaded machine skipped moves what comes after it; up to there all must be equal.
+    indices = [spec.index for spec in notebook.specs]
+    unbroken = next((i for i, index in enumerate(indices) if index != i), len(indices))
+    assert unbroken >= 2 * FPS
+    assert notebook.specs[:unbroken] == offline[:unbroken]
+    # The audio time runs with the wall clock.
+    last = notebook.specs[-1]
+    assert notebook.audio_ns[-1] - began_ns == pytest.approx(last.t_s * 1e9, abs=0.3e9)
+
+
+def test_the_music_reaches_the_picture(offline: list[FrameSpec]) -> None:
+    bends = {spec.bends[0].values[0] for spec in offline}
+    assert min(bends) < 0.9, "the drums zoom in"
+    assert max(bends) <= 1.0
+    assert {level.grain for spec in offline for level in spec.noise} != {0.0}
+    assert len({spec.latents for spec in offline}) > len(offline) / 2
+
+
+def test_nothing_jumps_from_frame_to_frame(offline: list[FrameSpec]) -> None:
+    def weights(spec: FrameSpec) -> dict[tuple, float]:
+        return {
+            (layer, seed): weight
+            for term in spec.latents
+            for layer in range(*term.layers)
+            for seed, weight in zip(term.seeds, term.weights, strict=True)
+        }
+
+    for before, after in pairwise(offline):
+        old, new = weights(before), weights(after)
+        assert max(abs(new.get(key, 0.0) - old.get(key, 0.0)) for key in old | new) < 0.35
+
+
+def test_an_event_acts_at_the_next_step(default_patch: Patch) -> None:
+    queue = EventQueue()
+    player = engine(default_patch, queue)
+    player.step(Tick(0, 0.0), 0.0)
+    queue.put(Event("/latent/truncation_cutoff", (3.0,), "test", lambda *_: None))
+    assert player.step(Tick(1, 0.05), 0.05).truncation_cutoff == 3
+
+
+def test_a_bundle_acts_at_the_frame_of_its_time(default_patch: Patch) -> None:
+    queue = EventQueue()
+    player = engine(default_patch, queue)
+    queue.put(Event("/latent/truncation_cutoff", (3,), "test", lambda *_: None, due_unix_s=0.12))
+    cutoffs = [player.step(tick, tick.t_s).truncation_cutoff for tick in SongClock(FPS, 0.3)]
+    assert cutoffs == [None, None, None, 3, 3, 3]
+
+
+def test_an_empty_patch_plays(tmp_path: Path) -> None:
+    spec = engine(parse_patch("", file="empty.toml")).step(Tick(0, 0.0), 0.0)
+    assert spec.latents == ()
+    assert spec.bends == ()

@@ -1,0 +1,323 @@
+"""The server as a real process: a real subscriber, real OSC, real music, a 16 px model."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import zmq
+
+from avserver.audio.clicks import clicks, write_wav
+from avserver.frame import HEADER_SIZE, Flags, FrameHeader
+from avserver.server_process import HOST, ServerProcess, free_port
+
+FPS = 10
+
+
+class Frames:
+    """A subscriber that reads frames one after another."""
+
+    def __init__(self, address: str) -> None:
+        self._context: zmq.Context = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.setsockopt(zmq.SUBSCRIBE, b"AVSF")
+        self._socket.setsockopt(zmq.RCVTIMEO, 20_000)
+        self._socket.connect(address)
+
+    def next(self) -> tuple[FrameHeader, bytes]:
+        message = self._socket.recv()
+        return FrameHeader.unpack(message), message[HEADER_SIZE:]
+
+    def until(self, wanted: Callable[[FrameHeader, bytes], bool], at_most: int = 400) -> tuple[FrameHeader, bytes]:
+        for _ in range(at_most):
+            header, pixels = self.next()
+            if wanted(header, pixels):
+                return header, pixels
+        raise AssertionError(f"no such frame among {at_most}")
+
+    def drawn(self) -> tuple[FrameHeader, bytes]:
+        """Return the next frame that is neither repeated nor a stand-in."""
+        return self.until(lambda header, _: not header.flags)
+
+    def close(self) -> None:
+        self._socket.close(0)
+        self._context.term()
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("song") / "clicks.wav"
+    write_wav(path, clicks([0.5 * i for i in range(1, 200)], 100.0))
+    return path
+
+
+@pytest.fixture
+def serve(tiny_model: Path, song: Path, tmp_path: Path):
+    """Return a function that starts a server and a subscriber, as a context."""
+
+    @contextmanager
+    def start(*arguments: str) -> Iterator[tuple[ServerProcess, Frames]]:
+        fixed = ["--model", str(tiny_model), "--audio", str(song), "--fps", str(FPS)]
+        with ServerProcess([*fixed, *arguments], log=tmp_path / "server.log") as server:
+            frames = Frames(server.zeromq)
+            try:
+                yield server, frames
+            finally:
+                frames.close()
+
+    return start
+
+
+def test_frames_flow_with_true_headers(serve) -> None:
+    with serve() as (_, frames):
+        header, pixels = frames.drawn()
+        assert (header.width_px, header.height_px, header.pixel_format) == (16, 16, "RGB8")
+        assert (header.row_bytes, header.size_bytes, len(pixels)) == (48, 768, 768)
+        assert abs(header.published_ns / 1e9 - time.time()) < 5
+        # The newest sample is at most a tick and a hop older than the frame, and both are just now.
+        assert 0 <= header.published_ns - header.audio_ns < 2e9
+        later, _ = frames.drawn()
+        assert later.index > header.index
+        assert later.t_s == later.index / FPS
+
+
+def test_before_the_worker_is_ready_the_rate_is_kept_with_flagged_black(serve) -> None:
+    with serve() as (_, frames):
+        header, pixels = frames.next()
+        assert Flags.FAILSAFE in header.flags
+        assert not any(pixels)
+
+
+def test_a_size_is_obeyed(serve) -> None:
+    with serve("--size", "40x24") as (_, frames):
+        header, pixels = frames.drawn()
+        assert (header.width_px, header.height_px, len(pixels)) == (40, 24, 40 * 24 * 3)
+
+
+def first_frames(serve, count: int, *messages: tuple) -> dict[int, bytes]:
+    """Return the pixels of the first drawn frames by index, of a server that was sent some messages at its start."""
+    with serve() as (server, frames):
+        server.wait_for_osc()
+        for message in messages:
+            server.osc.send(*message)
+        seen = {}
+        while len(seen) < count:
+            header, pixels = frames.drawn()
+            seen[header.index] = pixels
+        status = server.osc.status()
+        assert status is not None
+    return seen
+
+
+def test_same_seeds_same_frames_and_other_seeds_other_frames(serve) -> None:
+    first, second = (first_frames(serve, 30) for _ in range(2))
+    other = first_frames(serve, 30, ("/choir/tempo/seed/1", 4711))
+    # By the time that a worker draws its first frame the glide to the other seed is long over.
+    common = sorted(first.keys() & second.keys() & other.keys())
+    assert len(common) >= 5
+    same = [first[index] == second[index] for index in common]
+    assert np.mean(same) > 0.8, "a tick skipped on a loaded machine may spoil a few"
+    assert not any(first[index] == other[index] for index in common)
+
+
+def test_a_changed_parameter_shows_within_three_frames(serve, tmp_path: Path) -> None:
+    still = tmp_path / "still.toml"
+    still.write_text("")
+    with serve("--mapping", str(still)) as (server, frames):
+        server.wait_for_osc()
+        server.osc.send("/noise/speed", 0.0)
+        frames.drawn()
+        assert server.osc.ask("/noise/speed") == [0.0]
+        # With no choirs and noise at rest, pictures stand still.
+        _, before = frames.drawn()
+        for _ in range(5):
+            _, before = frames.drawn()
+        _, again = frames.drawn()
+        assert again == before
+        server.osc.send("/grade/contrast", 0.2)
+        sent_ns = time.time_ns()
+        header, _ = frames.until(lambda header, pixels: pixels != before)
+        assert (header.published_ns - sent_ns) / 1e9 * FPS < 3
+
+
+def test_osc_is_answered_in_the_manner_of_the_contract(serve) -> None:
+    with serve() as (server, _):
+        server.wait_for_osc()
+        assert server.osc.ask("/latent/truncation_psi") == [1.0]
+        assert server.osc.ask("/sync", 7, answer="/synced") == [7]
+        address, reason = server.osc.ask("/noise/strenght", 1.0, answer="/fail")  # type: ignore[misc]
+        assert address == "/avserver/noise/strenght"
+        assert "/noise/strength" in str(reason)
+        status = server.osc.status()
+        assert status is not None
+        assert {"fps", "frames", "late", "dropped", "repeated", "worker", "tempo_bpm", "onsets"} <= set(status)
+
+
+def test_garbage_does_not_stop_the_frames(serve) -> None:
+    rng = random.Random(1)
+    with serve() as (server, frames), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        server.wait_for_osc()
+        frames.drawn()
+        good = b"/avserver/noise/strength\0\0\0\0,f\0\0\0\0\0\0"
+        for _ in range(2000):
+            packet = bytearray(rng.choice([good, b"#bundle\0" + bytes(8) + rng.randbytes(30), rng.randbytes(60)]))
+            packet[rng.randrange(len(packet))] ^= 1 << rng.randrange(8)
+            sock.sendto(packet, (HOST, server.osc_port))
+        first, _ = frames.drawn()
+        assert frames.drawn()[0].index - first.index <= 2
+        status = server.osc.status()
+        assert status is not None
+        assert int(status["osc_malformed"]) > 100  # type: ignore[call-overload]
+        server.osc.send("/noise/strength", float("nan"))
+        assert server.osc.ask("/noise/strength", "loud", answer="/fail")
+
+
+def test_blackout_acts_within_the_frame_and_says_so(serve) -> None:
+    with serve() as (server, frames):
+        frames.drawn()
+        server.osc.send("/output/blackout", 1.0)
+        _, pixels = frames.until(lambda header, _: Flags.BLACKOUT in header.flags, at_most=5)
+        assert not any(pixels)
+        server.osc.send("/output/blackout", 0)
+        _, pixels = frames.until(lambda header, _: not header.flags, at_most=5)
+        assert any(pixels)
+
+
+def test_freeze_keeps_the_rate_with_one_picture(serve) -> None:
+    with serve() as (server, frames):
+        frames.drawn()
+        server.osc.send("/output/freeze", 1)
+        header, pixels = frames.until(lambda header, _: Flags.REPEATED in header.flags, at_most=8)
+        for _ in range(5):
+            later, same = frames.next()
+            assert (later.index, same) == (header.index, pixels)
+        server.osc.send("/output/freeze", 0)
+        assert frames.drawn()[0].index > header.index
+
+
+def test_a_killed_worker_leaves_no_gap_and_comes_back(serve) -> None:
+    with serve() as (server, frames):
+        frames.drawn()
+        server.osc.send("/grade/saturation", 0.0)
+        frames.until(is_grey, at_most=30)
+        status = server.osc.status()
+        assert status is not None
+        os.kill(int(status["worker_pid"]), signal.SIGKILL)  # type: ignore[call-overload]
+        arrivals, header = [time.monotonic()], None
+        while header is None or header.flags or len(arrivals) < 20:
+            header, pixels = frames.next()
+            arrivals.append(time.monotonic())
+        gaps = np.diff(arrivals) * FPS
+        assert np.median(gaps) == pytest.approx(1, abs=0.3)
+        # The state it had: the knob still stands where it was turned to.
+        assert is_grey(header, pixels)
+        status = server.osc.status()
+        assert status is not None
+        assert status["restarts"] == 1
+
+
+def is_grey(_header: FrameHeader, pixels: bytes) -> bool:
+    picture = np.frombuffer(pixels, np.uint8).reshape(-1, 3)
+    return bool((np.ptp(picture.astype(int), axis=1) <= 1).all()) and bool(picture.any())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["loading", "playing"])
+def test_a_signal_ends_everything_and_leaves_nothing(serve, number: signal.Signals, moment: str) -> None:
+    before = set(Path("/dev/shm").iterdir())
+    with serve() as (server, frames):
+        server.wait_for_osc()
+        if moment == "playing":
+            frames.drawn()
+        processes = [psutil.Process(server.process.pid), *psutil.Process(server.process.pid).children(recursive=True)]
+        assert len(processes) >= 2
+        start_s = time.monotonic()
+        server.process.send_signal(number)
+        assert server.process.wait(10) == 0
+        psutil.wait_procs(processes, timeout=2)
+        assert time.monotonic() - start_s < 2
+        assert not [process for process in processes if process.is_running()]
+        assert "Traceback" not in server.printed
+    assert set(Path("/dev/shm").iterdir()) <= before
+
+
+def test_a_second_signal_forces(serve) -> None:
+    with serve() as (server, _):
+        server.wait_for_osc()
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(3) in (0, 130)
+        _, alive = psutil.wait_procs(children, timeout=2)
+        assert not alive
+
+
+def test_when_the_server_is_killed_the_worker_goes_too(serve) -> None:
+    with serve() as (server, frames):
+        frames.drawn()
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        server.process.kill()
+        server.process.wait()
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive
+
+
+def test_a_duration_ends_the_show(serve) -> None:
+    with serve("--duration", "1") as (server, _):
+        assert server.process.wait(20) == 0
+
+
+def test_a_port_in_use_is_named(tiny_model: Path, song: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((HOST, 0))
+        port = taken.getsockname()[1]
+        done = refused("--osc-port", str(port), "--model", str(tiny_model), "--audio", str(song))
+    assert str(port) in done
+    assert "in use" in done
+    with socket.socket() as listening:
+        listening.bind((HOST, 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        done = refused("--zeromq", f"tcp://{HOST}:{port}", "--model", str(tiny_model), "--audio", str(song))
+    assert f"tcp://{HOST}:{port}" in done
+    assert "in use" in done
+
+
+def test_a_broken_model_is_named(tmp_path: Path, tiny_model: Path, song: Path) -> None:
+    text = tmp_path / "model.safetensors"
+    text.write_text("I am no model")
+    assert str(text) in refused("--model", str(text), "--audio", str(song))
+    short = tmp_path / "short.safetensors"
+    short.write_bytes(tiny_model.read_bytes()[:-1000])
+    assert str(short) in refused("--model", str(short), "--audio", str(song))
+
+
+def test_a_silent_song_is_named(tmp_path: Path, tiny_model: Path) -> None:
+    silent = tmp_path / "silent.wav"
+    write_wav(silent, clicks([], 2.0))
+    assert str(silent) in refused("--model", str(tiny_model), "--audio", str(silent))
+
+
+def refused(*arguments: str) -> str:
+    """Return the one sentence that `avserver serve` ends with."""
+    ports = [] if "--osc-port" in arguments else ["--osc-port", str(free_port(socket.SOCK_DGRAM))]
+    ports += [] if "--zeromq" in arguments else ["--zeromq", ""]
+    done = subprocess.run(
+        [sys.executable, "-m", "avserver", "serve", *arguments, *ports, "--no-preview", "--duration", "1"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
