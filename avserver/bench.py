@@ -23,6 +23,7 @@ import numpy as np
 import psutil
 import zmq
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from avserver.audio.clicks import clicks, write_wav
 from avserver.bundled import mapping_path
@@ -33,6 +34,7 @@ _LOG = logging.getLogger(__name__)
 
 _FPS = 30.0
 _CLICKS = 24
+_CLICKS_IN_SONG = 100
 _CLICK_EVERY_S = 0.8137  # not a multiple of the frame time: clicks fall anywhere between two frames
 _FIRST_CLICK_S = 0.5
 # The picture is dark but for what an onset lights up, so that a subscriber sees which frame a click shaped first.
@@ -98,11 +100,11 @@ class Viewer:
     """Somebody at the preview page: takes every picture and acknowledges it."""
 
     def __init__(self, port: int) -> None:
-        self._url, self._origin = f"ws://{HOST}:{port}/ws", f"http://{HOST}:{port}"
+        self._url, self._origin = f"ws://{HOST}:{port}/ws", Origin(f"http://{HOST}:{port}")
         self.pictures = 0
 
     def __enter__(self) -> "Viewer":
-        self._connection: ClientConnection = connect(self._url, origin=self._origin)  # type: ignore[arg-type]
+        self._connection: ClientConnection = connect(self._url, origin=self._origin)
         self._thread = threading.Thread(target=self._run, name="viewer")
         self._thread.start()
         return self
@@ -115,7 +117,7 @@ class Viewer:
         for message in self._connection:
             if isinstance(message, bytes):
                 self.pictures += 1
-                self._connection.send('{"ack": true}')
+                self._connection.send('{"seen": true}')
 
 
 @dataclass(slots=True)
@@ -229,7 +231,7 @@ def _drawn_after(subscriber: Subscriber, unix_ns: int) -> list[Arrival]:
 
 def measure_latency(report: Report, folder: Path, model: str) -> None:
     """Play a click track whose clicks light up the picture; compare when each sounded with when it was seen."""
-    times_s = [_FIRST_CLICK_S + i * _CLICK_EVERY_S for i in range(60)]
+    times_s = [_FIRST_CLICK_S + i * _CLICK_EVERY_S for i in range(_CLICKS_IN_SONG)]
     song, patch = folder / "clicks.wav", folder / "flash.toml"
     write_wav(song, clicks(times_s, times_s[-1] + 1.0))
     patch.write_text(mapping_path("default").read_text(encoding="utf-8") + _FLASH, encoding="utf-8")
@@ -252,12 +254,11 @@ def click_latencies_ms(arrivals: Sequence[Arrival], times_s: Sequence[float]) ->
     # A sample of show time t sounded at audio_ns + (t - show time of audio_ns); the newest sample of a frame is at
     # most a tick older than the frame, so the latest estimate of the start of the song is the right one.
     song_start_ns = max(a.header.audio_ns - int(a.header.t_s * 1e9) for a in drawn)
-    dark = np.median([a.brightness for a in drawn])
-    bright = [a for before, a in pairwise(drawn) if before.brightness < 1.5 * dark < a.brightness]
+    lit_up = [after.unix_ns for before, after in pairwise(drawn) if after.brightness > 2 * before.brightness + 2]
     latencies_ms = []
     for time_s in times_s:
         sounded_ns = song_start_ns + int(time_s * 1e9)
-        seen = [a.unix_ns for a in bright if 0 < a.unix_ns - sounded_ns < _CLICK_EVERY_S * 1e9 / 2]
+        seen = [at_ns for at_ns in lit_up if 0 < at_ns - sounded_ns < _CLICK_EVERY_S * 1e9 / 2]
         latencies_ms += [(seen[0] - sounded_ns) / 1e6] if seen else []
     return latencies_ms
 

@@ -45,6 +45,11 @@ class Engine:
         self.params: Params | None = None
         self.onsets = 0
 
+    @property
+    def segment(self) -> int:
+        """The tempo segment that is played: what is heard, unless somebody switched by hand."""
+        return self._scene.segment
+
     def step(self, tick: Tick, now_unix_s: float) -> FrameSpec:
         """Return what to draw at a tick. `now_unix_s` is when events with a time tag are due by."""
         with self._meter.time("analysis"):
@@ -110,7 +115,7 @@ class LiveShow:
             "t_s": round(signals.t_s, 3) if signals else 0.0,
             "tempo_bpm": round(signals.tempo_bpm, 2) if signals else 0.0,
             "onsets": self._engine.onsets,
-            "segment": signals.segment if signals else 0,
+            "segment": self._engine.segment,
             **{f"ms.{stage}": round(ms, 3) for stage, ms in self._meter.medians_ms().items()},
         }
 

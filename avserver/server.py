@@ -1,7 +1,6 @@
 """The server: a whole show put together from its settings, played, and taken apart again."""
 
 import gc
-import logging
 import os
 import signal
 import types
@@ -23,7 +22,7 @@ from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_ring import FrameRing
 from avserver.generator.architecture import StyleGAN2Config
-from avserver.generator.checkpoint import read
+from avserver.generator.checkpoint import inspect
 from avserver.generator.worker import RenderWorker, WorkerSettings
 from avserver.meter import Meter
 from avserver.outputs.output import Output
@@ -32,7 +31,6 @@ from avserver.outputs.web.preview import WebPreview
 from avserver.outputs.zeromq import ZeroMqOutput
 from avserver.scene.scene import Scene
 
-_LOG = logging.getLogger(__name__)
 _FORCED = 130  # what a shell calls a program that Ctrl-C ended
 
 
@@ -102,6 +100,9 @@ class Server:
             lines.append(f"preview       {self._preview.url}")
         if self._zeromq:
             lines.append(f"frames        {self._zeromq.address} (ZeroMQ PUB)")
+        absent = [bend.name for bend in self._patch.bends if bend.layer not in self._model.blocks]
+        if absent:
+            lines.append(f"left out      bends of layers that this model does not have: {', '.join(absent)}")
         lines.append(f"knobs         OSC on {host}:{port}, every address: avserver params")
         return lines
 
@@ -119,11 +120,8 @@ class Server:
         """Read everything that comes from files, so that what is wrong with them shows before anything is started."""
         show = self._show
         self._model_path = model_path(show.model.path)
-        self._model = read(self._model_path).config
+        self._model = inspect(self._model_path)
         self._patch = load_patch(mapping_path(show.mapping.path))
-        absent = [bend.name for bend in self._patch.bends if bend.layer not in self._model.blocks]
-        if absent:
-            _LOG.warning("this model is too small for the bends %s: they do nothing", ", ".join(absent))
         self._source = stack.enter_context(
             open_source(show.audio.source, loop=show.audio.loop, start_s=show.audio.start_s)
         )

@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,3 +58,21 @@ def page(browser: "Browser") -> "Iterator[Page]":
     yield page
     context.close()
     assert errors == []
+
+
+_MAKE_TINY = """
+import sys
+from avserver.generator.architecture import StyleGAN2Config
+from avserver.generator.checkpoint import write
+from avserver.generator.initialisation import initialise
+config = StyleGAN2Config(resolution=16, z_dim=16, w_dim=16, channel_base=128, channel_max=16, mapping_layers=2)
+write(sys.argv[1], initialise(config, seed=1))
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a 16 px model, made in a process of its own: a framework stays out of this one."""
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    subprocess.run([sys.executable, "-c", _MAKE_TINY, str(path)], check=True)
+    return path

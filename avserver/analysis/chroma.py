@@ -26,7 +26,7 @@ class Chroma:
     """
 
     def __init__(self, sample_rate: int, *, window: int = 4096, hop: int = 256) -> None:
-        self._every = max(1, window // 16 // hop * 4)
+        self._every = max(1, window // 4 // hop)
         self._window, self._hop = window, hop
         hz = np.arange(window // 2 + 1) * sample_rate / window
         self._bins = slice(*np.searchsorted(hz, (LOWEST_HZ, HIGHEST_HZ)).tolist())

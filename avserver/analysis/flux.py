@@ -13,12 +13,15 @@ COMPRESSION = 30.0
 # for onset detection" (DAFx 2013), who take the maximum over frequencies.
 LOOK_BACK_HOPS = 4
 
+# A rise of less than this share of the range's level is ripple: steady tones show up to 0.02 of it.
+RIPPLE = 0.03
+
 FLOOR = 0.003  # flux of a range that rises from nothing to -70 dB in one hop
 PEAK_HALF_LIFE_S = 4.0  # "lately", in what was heard lately: two bars
 
 
 class Flux:
-    """Spectral flux of some ranges: log-compressed, rectified, mean over the bins; a full-scale rise gives 1.
+    """Spectral flux of some ranges: log-compressed, rectified, mean over the bins; a full-scale rise gives nearly 1.
 
     Args:
         spectrum: the one whose magnitudes will be given.
@@ -48,7 +51,8 @@ class Flux:
         rise = np.maximum(now - self._before.max(axis=0), 0)
         self._before[self._oldest] = now
         self._oldest = (self._oldest + 1) % LOOK_BACK_HOPS
-        for name, value in zip(self._names, (self._weights @ rise).tolist(), strict=True):
+        values = np.maximum(self._weights @ (rise - np.float32(RIPPLE) * now), 0)
+        for name, value in zip(self._names, values.tolist(), strict=True):
             peak = self._peaks[name] = max(value, FLOOR, self._peaks[name] * self._fade)
             self.values[name] = value
             self.normalised[name] = value / peak

@@ -71,28 +71,39 @@ class FullOnsets:
         hop: samples between two calls.
     """
 
-    # aubio's flux is a sum of whitened bins: a soft note gives some 10, a drum 100 and more.
-    FLOOR = 10.0
+    # aubio's flux is a sum of whitened bins: a soft note gives 25, a drum 200, the ripple of a steady tone up to 4.
+    FLOOR = 100.0
     # What is fainter than this share of the highest peak heard lately is the ripple of a note that dies away.
     FAINTEST = 0.08
+    # aubio tells no onset in a hop that is silent, but a click is over before its peak is known. So silence is
+    # judged here, over all that the window holds, and meanwhile aubio is kept from hearing perfect silence.
+    SILENCE_DB = -70.0
+    NEVER_DB = -200.0
+    HUM = np.float32(1e-6)  # -120 dB
 
     def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
         self._make = lambda: aubio.onset("specflux", window, hop, sample_rate)
         self._rate, self._hop = sample_rate, hop
+        self._span = window // hop + 2
+        self._apart = round(APART_S * sample_rate)
         self._strength = Strength(hop / sample_rate, self.FLOOR)
         self.reset()
 
     def __call__(self, samples: npt.NDArray[np.float32]) -> Hit | None:
         """Take one hop, return the onset that is known after it, if there is one."""
-        found = self._onset(samples)[0] > 0
+        self._power.append(float(np.dot(samples, samples)) / self._hop)
+        loud = max(self._power) >= 10 ** (self.SILENCE_DB / 10)
+        self._onset.set_silence(self.NEVER_DB if loud else self.SILENCE_DB)
+        found = self._onset(samples + self.HUM)[0] > 0
         self._heard += self._hop
         self._recent.append(float(self._onset.get_descriptor()))
         self._strength(self._recent[-1])
         if not found:
             return None
         strength = self._strength.of(max(self._recent))
-        if strength < self.FAINTEST:
+        if strength < self.FAINTEST or self._heard - self._last < self._apart:
             return None
+        self._last = self._heard
         # In samples, for get_last_s() is a 32-bit float: 2 ms coarse after a night.
         newest = self._heard - 1
         sample = min(newest, max(int(self._onset.get_last()), newest - int(OLDEST_S * self._rate)))
@@ -106,9 +117,14 @@ class FullOnsets:
     def reset(self) -> None:
         """Forget all samples."""
         self._onset = self._make()
-        self._onset.set_minioi_s(APART_S)
+        # aubio counts the distance from onsets that are refused here, too: the rounding noise of silence, just before a
+        # click, would hide the click. So the distance is kept here.
+        self._onset.set_minioi_s(0.0)
         self._heard = 0
-        self._recent: deque[float] = deque(maxlen=4)
+        self._last = -self._apart
+        # As far back as an onset can be that is told now: the window, and two hops for the peak to be known.
+        self._recent: deque[float] = deque(maxlen=self._span)
+        self._power: deque[float] = deque(maxlen=self._span)
         self._strength.reset()
 
 

@@ -6,11 +6,14 @@ import numpy.typing as npt
 
 LOWEST_HZ, HIGHEST_HZ = 50.0, 4000.0
 SILENCE_DB = -60.0
-VOICED = 0.5  # aubio's confidence from which a pitch is told; white noise stays below, notes are mostly above
+VOICED = 0.7  # confidence from which a pitch is told: noise has 0.1; of what has 0.7 in a tune, 3 in 4 are right
 
 
 class Pitch:
-    """YIN in the frequency domain (aubio's yinfft; Brossier 2006) over `window` samples.
+    """YIN (de Cheveigné and Kawahara 2002; aubio's yinfast) over `window` samples.
+
+    Not aubio's yinfft, though it is a little more often right: its confidence is 0 on a clear note, so that
+    nothing could tell a note from noise.
 
     Args:
         sample_rate: samples per second (Hz).
@@ -19,7 +22,7 @@ class Pitch:
     """
 
     def __init__(self, sample_rate: int, *, window: int = 2048, hop: int = 256) -> None:
-        self._make = lambda: aubio.pitch("yinfft", window, hop, sample_rate)
+        self._make = lambda: aubio.pitch("yinfast", window, hop, sample_rate)
         self.reset()
 
     def __call__(self, samples: npt.NDArray[np.float32]) -> None:

@@ -16,6 +16,8 @@ _DEMUXERS = "wav,flac,ogg,mp3,mov,mp4,m4a"
 
 SILENCE_DB = -90.0
 SILENCE_S = 60.0
+# A loop opens the file again each time round: ten times a second is enough.
+SHORTEST_LOOP_S = 0.1
 
 
 class FileSource(AudioSource):
@@ -31,8 +33,8 @@ class FileSource(AudioSource):
         start_s: where in the song the show begins (s); a loop goes back to the song's own beginning.
 
     Raises:
-        AudioError: when the file cannot be read, has no sound in it, ends before `start_s`, or holds nothing
-            above SILENCE_DB in the SILENCE_S seconds from there.
+        AudioError: when the file cannot be read, has no sound in it, ends before `start_s`, holds nothing
+            above SILENCE_DB in the SILENCE_S seconds from there, or is shorter than SHORTEST_LOOP_S for a loop.
     """
 
     _pending: Samples
@@ -44,13 +46,15 @@ class FileSource(AudioSource):
         if not (np.isfinite(start_s) and start_s >= 0):
             raise AudioError(f"start at {start_s} s: a time of 0 s or more is needed")
         self.path = Path(path)
-        self.bad_packets = 0
-        self._loop = loop
+        self._loop = False
         self._start_s = start_s
         self._container: Any = None
         try:
             self._restart()
             self._refuse_silence()
+            if loop:
+                self._refuse_short()
+                self._loop = True
             self._restart()
         except AudioError:
             self.close()
@@ -77,6 +81,7 @@ class FileSource(AudioSource):
         self._resampler: Any = None
         self._resampler_input: tuple[str, str, int] | None = None
         self._exhausted = False
+        self.bad_packets = 0
         self._frames = self._open_frames()
         self._pending = self._skip_to_start()
 
@@ -194,6 +199,15 @@ class FileSource(AudioSource):
             f"{str(self.path)!r} is silent: its peak in {heard / self.sample_rate:.1f} s is {peak_db}; "
             f"something above {SILENCE_DB:.0f} dBFS is needed in the first {SILENCE_S:.0f} s"
         )
+
+    def _refuse_short(self) -> None:
+        """Raise AudioError when the whole song is too short to be looped."""
+        self._restart()
+        length_s = self._start_s + self._read(round(SHORTEST_LOOP_S * self.sample_rate)).size / self.sample_rate
+        if length_s < SHORTEST_LOOP_S:
+            raise AudioError(
+                f"cannot loop {str(self.path)!r}: it lasts {length_s:g} s, at least {SHORTEST_LOOP_S} s is needed"
+            )
 
 
 def _mono(frames: list[Any]) -> Samples:

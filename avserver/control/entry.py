@@ -91,7 +91,7 @@ class Entry:
 
     def _required(self, key: str) -> object:
         if key not in self.values:
-            raise self.error(f"[[{self.kind}]] needs a {key}")
+            raise self.error(f"[[{self.kind}]] needs the key {key!r}")
         return self.values[key]
 
     def _line(self, key: str | None) -> int:

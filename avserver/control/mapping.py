@@ -43,7 +43,7 @@ def parse_patch(text: str, *, file: str) -> Patch:
     """Read the text of a mapping file; `file` is its name in errors. Raises MappingError."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except (ValueError, RecursionError) as err:  # TOMLDecodeError is the first; numbers and nesting without end are not
         raise MappingError(f"{file} is not valid TOML: {err}") from err
     tables = _tables(document, file, text)
     choirs = tuple(_choir(entry) for entry in tables["choir"])
@@ -155,7 +155,7 @@ def _envelope(entry: Entry, source: str) -> EnvelopeOptions | None:
         if entry.has(key) and key not in listens_to:
             fits = ", ".join(shape for shape, options in SHAPES.items() if key in options)
             raise entry.error(f"{key} is an option of the envelopes {fits}, got it with {source!r}", key)
-    entry.check_keys(("from", "to", "input", "range", *SHAPES["dip"]))
+    entry.check_keys(("from", "to", "input", "range", *listens_to))
     if not listens_to:
         return None
     seed = EnvelopeOptions()

@@ -6,8 +6,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from pythonosc.osc_message import OscMessage
-from pythonosc.osc_message_builder import build_msg
+from avserver.control.osc_packet import decode, encode
+from avserver.errors import ConfigError, WireError
 
 ROOT = "/avserver"
 
@@ -17,15 +17,23 @@ class OscClient:
 
     Args:
         host, port: of the server.
+
+    Raises ConfigError for a host or a port that nothing can be sent to.
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.connect((host, port))
+        if not 0 < port <= 65535:
+            raise ConfigError(f"an OSC port is a number from 1 to 65535, got {port}")
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        except OSError as err:
+            raise ConfigError(f"OSC cannot be sent to {host}:{port}: {err}") from err
+        self._socket = socket.socket(family, kind, protocol)
+        self._socket.connect(address)
 
     def send(self, address: str, *arguments: object) -> None:
         """Send one message to `/avserver` + address. A server that is not there is no error."""
-        datagram = build_msg(ROOT + address, list(arguments)).dgram
+        datagram = encode(ROOT + address, *arguments)
         try:
             self._socket.send(datagram)
         except ConnectionRefusedError:
@@ -34,18 +42,20 @@ class OscClient:
                 self._socket.send(datagram)
 
     def receive(self, timeout_s: float) -> tuple[str, list[object]] | None:
-        """Return the next (address, arguments) that comes, or None after `timeout_s`."""
+        """Return the next (address, arguments) that comes, or None after `timeout_s`; skips what is not OSC."""
         end_s = time.monotonic() + timeout_s
         while (left_s := end_s - time.monotonic()) > 0:
             self._socket.settimeout(left_s)
             try:
-                message = OscMessage(self._socket.recv(65536))
+                message = decode(self._socket.recv(65536))[0].messages[0]
             except TimeoutError:
                 return None
+            except (WireError, IndexError):  # IndexError: an empty bundle
+                continue
             except ConnectionRefusedError:
                 time.sleep(min(0.01, left_s))
                 continue
-            return message.address, list(message.params)
+            return message.address, list(message.arguments)
         return None
 
     def ask(

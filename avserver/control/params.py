@@ -1,7 +1,7 @@
 """The table of parameters: everything that can be turned while the show runs.
 
-One entry makes the OSC address (`/avserver` + address), the web page's slider, the checks of the mapping file and a line
-of `avserver params`. Some entries always exist (`FIXED`); a mapping file adds those of its choirs and bends.
+One entry makes the OSC address (`/avserver` + address), the web page's slider, the checks of the mapping file and a
+line of `avserver params`. Some entries always exist (`FIXED`); a mapping file adds those of its choirs and bends.
 """
 
 import math

@@ -2,10 +2,10 @@
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from avserver.generator.architecture import StyleGAN2Config, from_plain, to_plai
 
 METADATA_KEY = "avserver"
 
+Result = TypeVar("Result")
 Tensors = dict[str, npt.NDArray[np.float32]]
 
 
@@ -36,15 +37,16 @@ def read(path: str | Path) -> Checkpoint:
     Raises:
         ModelError: naming the file, what was found and what was expected.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"no model file at {path}")
-    try:
-        return _read_npz(path) if path.suffix == ".npz" else _read_safetensors(path)
-    except ModelError as err:
-        raise ModelError(f"{path}: {err}") from err
-    except OSError as err:
-        raise ModelError(f"{path} cannot be read: {err}") from err
+    return _opened(path, _take)
+
+
+def inspect(path: str | Path) -> StyleGAN2Config:
+    """Return the configuration of a model, checked against the shapes of its tensors, without reading those.
+
+    Raises:
+        ModelError: as `read` does.
+    """
+    return _opened(path, lambda stored: stored.config)
 
 
 def write(
@@ -58,7 +60,29 @@ def write(
     Path(path).write_bytes(save(tensors, metadata={METADATA_KEY: json.dumps(to_plain(checkpoint.config))}))
 
 
-def _read_safetensors(path: Path) -> Checkpoint:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An open file: its configuration, the shapes of its tensors by official name, and how to get one."""
+
+    config: StyleGAN2Config
+    shapes: Mapping[str, tuple[int, ...]]
+    get: Callable[[str], npt.NDArray[Any]]
+
+
+def _opened(path: str | Path, use: Callable[[_Stored], Result]) -> Result:
+    """Open a model, check that it is whole, and return what `use` makes of it."""
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"no model file at {path}")
+    try:
+        return (_open_npz if path.suffix == ".npz" else _open_safetensors)(path, use)
+    except ModelError as err:
+        raise ModelError(f"{path}: {err}") from err
+    except OSError as err:
+        raise ModelError(f"{path} cannot be read: {err}") from err
+
+
+def _open_safetensors(path: Path, use: Callable[[_Stored], Result]) -> Result:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -67,8 +91,8 @@ def _read_safetensors(path: Path) -> Checkpoint:
                     f"a safetensors file whose metadata lacks the configuration {METADATA_KEY!r} "
                     f"(it has: {', '.join(sorted(metadata)) or 'nothing'})"
                 )
-            config = _config(metadata[METADATA_KEY])
-            return Checkpoint(config, _take(config, file.keys(), file.get_tensor))
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            return use(_checked(_Stored(_config(metadata[METADATA_KEY]), shapes, file.get_tensor)))
     except (SafetensorError, TypeError) as err:  # TypeError: a number type that numpy doesn't have
         raise ModelError(f"not a readable safetensors file ({err})") from err
 
@@ -83,14 +107,14 @@ def _config(text: str) -> StyleGAN2Config:
     return from_plain(plain)
 
 
-def _read_npz(path: Path) -> Checkpoint:
+def _open_npz(path: Path, use: Callable[[_Stored], Result]) -> Result:
     try:
         with np.load(path, allow_pickle=False) as file:
             if "meta" not in file:
                 raise ModelError("an .npz file without the array 'meta'")
-            config = _official_config(str(file["meta"]))
-            names = [name.removeprefix("param/") for name in file.files if name.startswith("param/")]
-            return Checkpoint(config, _take(config, names, lambda name: file[f"param/{name}"]))
+            tensors = {name.removeprefix("param/"): file[name] for name in file.files if name.startswith("param/")}
+            shapes = {name: tensor.shape for name, tensor in tensors.items()}
+            return use(_checked(_Stored(_official_config(str(file["meta"])), shapes, tensors.__getitem__)))
     except (ValueError, EOFError, zipfile.BadZipFile) as err:
         raise ModelError(f"not a readable .npz file ({err})") from err
 
@@ -111,17 +135,22 @@ def _official_config(text: str) -> StyleGAN2Config:
     return from_plain(plain)
 
 
-def _take(config: StyleGAN2Config, names: Iterable[str], get: Any) -> Tensors:
-    """Return the tensors that `config` needs, float32. Raises ModelError for one that lacks, or of another shape."""
-    present = set(names)
-    tensors: Tensors = {}
-    for name, shape in config.parameter_shapes().items():
-        if name not in present:
+def _checked(stored: _Stored) -> _Stored:
+    """Return `stored`. Raises ModelError for a tensor that its network needs and lacks, or of another shape."""
+    for name, shape in stored.config.parameter_shapes().items():
+        if name not in stored.shapes:
             raise ModelError(f"it lacks the tensor {name} of shape {shape}")
-        tensor = np.asarray(get(name))
-        if tensor.shape != shape:
-            raise ModelError(f"its tensor {name} has shape {tensor.shape}, expected {shape}")
+        if stored.shapes[name] != shape:
+            raise ModelError(f"its tensor {name} has shape {stored.shapes[name]}, expected {shape}")
+    return stored
+
+
+def _take(stored: _Stored) -> Checkpoint:
+    """Read the tensors that the network needs, as float32."""
+    tensors: Tensors = {}
+    for name in stored.config.parameter_shapes():
+        tensor = np.asarray(stored.get(name))
         if tensor.dtype not in (np.float32, np.float16, np.float64):
             raise ModelError(f"its tensor {name} is {tensor.dtype}, expected float32 or float16")
         tensors[name] = tensor.astype(np.float32)
-    return tensors
+    return Checkpoint(stored.config, tensors)

@@ -68,17 +68,20 @@ def _slice(x: Tensor, axis: int, offset: int, size: int) -> Tensor:
 
 def blur_doubled(x: Tensor, kernel: Array) -> Tensor:
     """Smooth what a transposed convolution (3 by 3, stride 2) made: x (n, 2H + 1, 2W + 1, C) to (n, 2H, 2W, C)."""
-    vertical, horizontal = separate(kernel * DOUBLING_GAIN)
-    return _blur_axis(_blur_axis(x, vertical, 1), horizontal, 2)
+    padded = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    for axis, taps in zip((1, 2), separate(kernel * DOUBLING_GAIN), strict=True):
+        # A convolution meets its taps in reverse.
+        shifted = [_slice(padded, axis, i, x.shape[axis] - 1) for i in range(len(taps))]
+        padded = sum(float(tap) * part for tap, part in zip(taps[::-1], shifted, strict=True))
+    return padded
 
 
-def _blur_axis(x: Tensor, taps: Array, axis: int) -> Tensor:
-    padding = [[0, 0] for _ in x.shape]
-    padding[axis] = [1, 1]
-    padded = ops.pad(x, padding)
-    size = x.shape[axis] - 1
-    # A convolution meets its taps in reverse.
-    return sum(float(tap) * _slice(padded, axis, i, size) for i, tap in enumerate(taps[::-1]))
+def blur_depthwise(x: Tensor, kernel: Array) -> Tensor:
+    """Do what `blur_doubled` does as one convolution, but for a last row and column more that are to be cut off."""
+    weight = np.repeat(kernel[::-1, ::-1, None, None] * DOUBLING_GAIN, x.shape[-1], axis=2).astype(np.float32)
+    weight = ops.cast(ops.convert_to_tensor(weight), x.dtype)
+    # Of the three zeros that make the size the same, one lies before and two behind.
+    return ops.depthwise_conv(x, weight, strides=1, padding="same", data_format="channels_last")
 
 
 def combine(weight: Array, kernel: Array) -> Array:

@@ -20,6 +20,9 @@ Tensor = Any
 
 EPSILON = 1e-8
 GAIN = np.float32(np.sqrt(2))  # keeps the variance through a leaky ReLU
+# Below this many channels XLA finds nothing to vectorise along them: a blur is twice as fast as a convolution of its
+# own, and a matrix product as a sum.
+NARROW = 16
 
 
 class Style:
@@ -62,6 +65,7 @@ class Convolution:
         # In float32 a transposed convolution and a blur are faster; in bfloat16, where multiplications are cheap and
         # memory is not, one convolution with the blur folded in.
         self.combined = self.doubles and precision == "bfloat16"
+        self.blurs_apart = self.doubles and not self.combined and weight.shape[-1] < NARROW
         if self.doubles:
             self.filter = tensors[f"{name}.resample_filter"]
         if self.combined:
@@ -79,7 +83,8 @@ class Convolution:
         """x (n, H, W, in), already scaled by the style, to what `activate` takes."""
         weight = ops.cast(ops.convert_to_tensor(self.weight), self.precision)
         if self.doubles and not self.combined:
-            return ops.conv_transpose(x, weight, strides=2, padding="valid", data_format="channels_last")
+            y = ops.conv_transpose(x, weight, strides=2, padding="valid", data_format="channels_last")
+            return filters.blur_depthwise(y, self.filter) if self.blurs_apart else y
         return ops.conv(x, weight, strides=1, padding="same", data_format="channels_last")
 
     def activate(self, y: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
@@ -93,6 +98,8 @@ class Convolution:
         y = ops.cast(y, "float32")
         if self.combined:
             y = filters.interleave(y)
+        elif self.blurs_apart:
+            y = y[:, : self.resolution, : self.resolution]
         elif self.doubles:
             y = filters.blur_doubled(y, self.filter)
         y = y * demodulation[:, None, None, :] + self.bias
@@ -117,5 +124,7 @@ class ToRGB:
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
         """x (n, H, W, in) and its modulated weights (n, in, 3) to (n, H, W, 3)."""
         n, height, width, channels = x.shape
+        if channels < NARROW:
+            return sum(x[..., i : i + 1] * weight[:, None, None, i] for i in range(channels)) + self.bias
         rgb = ops.matmul(ops.reshape(x, (n, height * width, channels)), weight)
         return ops.reshape(rgb, (n, height, width, 3)) + self.bias

@@ -6,9 +6,11 @@ could not be drawn, `X` + a sentence when it cannot work at all. The worker keep
 not bring, so one that died is simply started again.
 """
 
+import contextlib
 import dataclasses
 import logging
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,11 +84,11 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
 
 def work(pipe: Connection, settings: WorkerSettings) -> None:
     """Run the worker; the target of the process."""
-    try:
+    # These errors mean that the show process is gone; nobody is left to tell.
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _work(pipe, settings)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        # The show process is gone; nobody is left to tell.
-        return
+    # A framework takes a second to take itself apart, and there is nothing of it to save.
+    os._exit(0)
 
 
 class RenderWorker:

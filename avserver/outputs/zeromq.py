@@ -18,7 +18,7 @@ from avserver.outputs.output import Output
 
 # A subscriber that stalls holds back at most so many frames here; then it misses some.
 SEND_QUEUE_FRAMES = 4
-_ANOTHER = "choose another with [zeromq] address"
+_ANOTHER = "choose another with --zeromq or [zeromq] address"
 _ALLOWED = "allowed: tcp://HOST:PORT with an address of this machine, ipc://PATH"
 _TCP = re.compile(r"tcp://(?P<host>[^:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>\d+|\*)")
 

@@ -8,16 +8,11 @@ from avserver.frame_spec import TRANSFORMS, Bend
 
 
 class Bends:
-    """The bends of a patch, in its order.
-
-    Attributes:
-        left_out: names of the bends whose block the model does not have, since its pictures are too small.
-    """
+    """The bends of a patch, in its order, without those whose block is larger than the model's pictures."""
 
     def __init__(self, bends: Sequence[BendPatch], resolution: int) -> None:
         """`resolution` is that of the model (px)."""
         self._bends = [bend for bend in bends if _block_px(bend.layer) <= resolution]
-        self.left_out = tuple(bend.name for bend in bends if bend not in self._bends)
 
     def at(self, params: Params) -> tuple[Bend, ...]:
         """Return the bends that are switched on, with their values as TRANSFORMS orders them."""

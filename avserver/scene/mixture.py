@@ -21,6 +21,8 @@ FAINT = 1e-4
 _BRAKE_REACH = 1.5
 # A critically damped pursuit has done 95 % of a step after this many of its time constants: (1 + x)·exp(-x) = 0.05.
 _TIME_CONSTANTS = 4.744
+# A pursuit that is told to be slower while it is fast softens over about this many of its new time constants.
+_SOFTENING = 2.0
 
 
 class Mixture(ABC):
@@ -131,16 +133,19 @@ class Pursuit(Mixture):
         """Be empty again."""
         super().reset()
         self._at_s = 0.0
+        self._rate_hz = 0.0
 
     def after(self, target: Mapping[int, float], glide_s: float, t_s: float) -> None:
         """Move on to `t_s` (s) after `target` (weights that sum to 1), so that a step takes about `glide_s`."""
         dt_s, self._at_s = max(0.0, t_s - self._at_s), t_s
         if glide_s <= 0.0 or not self._seeds:
             self._settle(target)
+            self._rate_hz = 0.0
             return
         goal = self._make_room(target)
-        # A spring that turns soft while things move fast would swing far; it stays as stiff as their speed asks.
-        rate_hz = max(_TIME_CONSTANTS / glide_s, float(np.abs(self._speeds).max(initial=0.0)))
+        # A spring that turned soft at once while things move fast would swing far.
+        softer_hz = self._rate_hz / (1.0 + self._rate_hz * dt_s / _SOFTENING)
+        rate_hz = self._rate_hz = max(_TIME_CONSTANTS / glide_s, softer_hz)
         offset = self._weights - goal
         push = self._speeds + rate_hz * offset
         fading = np.exp(-rate_hz * dt_s)

@@ -14,8 +14,7 @@ class Scene:
     """A patch at work on a model. The same signals, parameters and times give the same FrameSpecs.
 
     Attributes:
-        segment: the tempo segment that the show is in.
-        left_out: names of the bends that the model has no block for.
+        segment: the tempo segment that the show is in; it may differ from the one that is heard.
     """
 
     def __init__(self, patch: Patch, num_ws: int, resolution: int) -> None:
@@ -25,7 +24,6 @@ class Scene:
         self._latents = Latents(patch.choirs, num_ws)
         self._noise = Noise(resolution)
         self._bends = Bends(patch.bends, resolution)
-        self.left_out = self._bends.left_out
         self.segment = 0
 
     def reset(self) -> None:

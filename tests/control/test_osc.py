@@ -114,7 +114,6 @@ def test_bundles_with_a_later_time_stand_apart() -> None:
         b"/unterminated",
         b"/a\0\0nocomma\0",
         b"/a\0\0,i\0\0\0\0",
-        b"/a\0\0,b\0\0\xff\xff\xff\xff",
         b"/a\0\0,b\0\0\x7f\xff\xff\xff1234",
         b"/a\0\0,s\0\0text",
         b"/a\0\0,?\0\0",

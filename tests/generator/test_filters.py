@@ -53,6 +53,8 @@ def test_blur_is_a_convolution(kernel):
         expected = 4 * full_convolution(x[0, :, :, c], kernel)[2:10, 2:8]
         np.testing.assert_allclose(blurred[0, :, :, c], expected, atol=1e-5)
     assert blurred.shape == (1, 8, 6, 2)
+    apart = to_numpy(filters.blur_depthwise(x, kernel))[:, :8, :6]
+    np.testing.assert_allclose(apart, blurred, atol=1e-5)
 
 
 @pytest.mark.parametrize("kernel", [filters.binomial_filter(), LOPSIDED])

@@ -92,7 +92,9 @@ def test_terms_on_a_layer_add_and_terms_apart_do_not_meet(renderer):
 def test_layers_without_a_term_show_the_average(renderer):
     np.testing.assert_array_equal(renderer.render(spec(latents=())), renderer.render(spec(truncation_psi=0.0)))
     coarse = renderer.render(spec(latents=latents(1.0, layers=(0, 3))))
-    np.testing.assert_array_equal(coarse, renderer.render(spec(truncation_psi=1.0, latents=latents(1.0, layers=(0, 3)))))
+    np.testing.assert_array_equal(
+        coarse, renderer.render(spec(truncation_psi=1.0, latents=latents(1.0, layers=(0, 3))))
+    )
     assert difference(coarse, renderer.render(spec())) > 5
 
 
@@ -162,9 +164,7 @@ def test_a_conditional_model_plays(tmp_path):
     from avserver.generator.architecture import StyleGAN2Config
     from avserver.generator.initialisation import initialise
 
-    config = StyleGAN2Config(
-        resolution=8, z_dim=8, w_dim=8, c_dim=3, channel_base=64, channel_max=8, mapping_layers=2
-    )
+    config = StyleGAN2Config(resolution=8, z_dim=8, w_dim=8, c_dim=3, channel_base=64, channel_max=8, mapping_layers=2)
     checkpoint.write(tmp_path / "conditional.safetensors", initialise(config, 0))
     term = LatentTerm((0, 4), (1,), (1.0,))
     assert Renderer(tmp_path / "conditional.safetensors").render(spec(latents=(term,))).std() > 1
@@ -195,5 +195,5 @@ def test_a_spec_that_makes_no_sense_is_refused_and_the_next_one_is_drawn(rendere
 
 
 def test_unknown_bent_layers_are_refused_at_the_start(tiny_model):
-    with pytest.raises(ModelError, match="no layer 'b32', did you mean"):
+    with pytest.raises(ModelError, match="no layer 'b32', allowed: b16, b4, b8"):
         Renderer(tiny_model, bent_layers=("b32",))

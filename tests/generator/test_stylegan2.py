@@ -61,9 +61,7 @@ def test_combined_upsampling_gives_the_same_images_as_blurring(expected):
     combined.precision = "float32"
     rng = np.random.default_rng(0)
     x, demodulation = rng.standard_normal((2, 8, 8, 64)).astype("f"), np.ones((2, 64), "f")
-    drawn = [
-        backend.to_numpy(conv.activate(conv.convolve(x), demodulation, None)) for conv in (blurred, combined)
-    ]
+    drawn = [backend.to_numpy(conv.activate(conv.convolve(x), demodulation, None)) for conv in (blurred, combined)]
     assert combined.combined
     assert not blurred.combined
     np.testing.assert_allclose(drawn[0], drawn[1], atol=1e-4)
@@ -74,9 +72,7 @@ def test_a_conditional_network_hears_its_label():
     from avserver.generator.initialisation import initialise
     from avserver.generator.mapping_network import MappingNetwork
 
-    config = StyleGAN2Config(
-        resolution=8, z_dim=8, w_dim=8, c_dim=3, channel_base=64, channel_max=8, mapping_layers=2
-    )
+    config = StyleGAN2Config(resolution=8, z_dim=8, w_dim=8, c_dim=3, channel_base=64, channel_max=8, mapping_layers=2)
     mapping = MappingNetwork(config, initialise(config, 0).tensors)
     z, labels = np.ones((3, 8), "f"), np.eye(3, dtype="f")
     w = np.asarray(mapping(z, labels))

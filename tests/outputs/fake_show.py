@@ -11,7 +11,7 @@ import numpy as np
 
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
-from avserver.control.params import FIXED, ParamTable, Params, bend_params, choir_params
+from avserver.control.params import FIXED, ParamTable, bend_params, choir_params
 from avserver.frame import Frame
 from avserver.outputs.web.preview import WebPreview
 from avserver.signals import BANDS, CHROMA_CLASSES, STEMS, Onset, Signals
@@ -79,14 +79,14 @@ class FakeShow:
             self.fired += self.desk.apply(self.queue.drain(time.time()))
             values = dict(self.desk.values)
             values["/bend/kick_zoom/amount"] = 1.0 + 0.5 * math.sin(3 * t_s)
-            self.preview.observe(signals(index), Params(values))
+            self.preview.observe(signals(index), values)
             before_s = time.perf_counter()
             self.preview.send(Frame(pixels=picture(t_s), index=index, t_s=t_s))
             self.slowest_send_s = max(self.slowest_send_s, time.perf_counter() - before_s)
             self.frames = index
 
 
-def picture(t_s: float) -> np.ndarray:  # type: ignore[type-arg]
+def picture(t_s: float) -> np.ndarray:
     y, x = np.mgrid[0:SIZE_PX, 0:SIZE_PX] / SIZE_PX
     waves = [np.sin(9 * x + t_s * (1 + i) + 5 * np.sin(4 * y + i + t_s / 2)) for i in range(3)]
     return np.ascontiguousarray((127.5 + 127.5 * np.stack(waves, axis=-1)).astype(np.uint8))

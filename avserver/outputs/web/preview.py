@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from avserver.control.params import Params
 from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import Frame
 from avserver.outputs.loopback import is_loopback
@@ -66,9 +65,14 @@ class WebPreview(Output):
         host, port = self.address
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
-    def observe(self, signals: Signals, params: Params) -> None:
-        """Take note of what a frame was decided on: what was heard, and what every parameter was worth."""
-        self._audience.observe(signals, params.values)
+    def observe(self, signals: Signals, values: Mapping[str, object]) -> None:
+        """Take note of what a frame was decided on.
+
+        Args:
+            signals: what was heard.
+            values: what every parameter was worth, modulation included; must not change any more.
+        """
+        self._audience.observe(signals, values)
 
     def _open(self) -> None:
         listener = _listener(*self.address)
@@ -128,7 +132,7 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.close()
         if err.errno == errno.EADDRINUSE:
             raise AddressInUse(
-                f"preview port {port} on {host} is in use; choose another with [preview] port or none with --no-preview"
+                f"preview port {port} on {host} is in use; choose another with --preview-port or [preview] port"
             ) from err
         raise ConfigError(f"the preview cannot listen on {host}:{port}: {err.strerror}") from err
     return listener

@@ -119,12 +119,15 @@ class _Doorkeeper:
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             return f"expected a Host of this machine, got {', '.join(hosts)}"
         origin = headers.get("origin")
-        if kind == "websocket" and origin is not None and urlsplit(origin).netloc.lower() != hosts[0].lower():
+        if kind == "websocket" and origin is not None and origin.lower() != f"http://{hosts[0].lower()}":
             return f"expected an Origin of {hosts[0]}, got {origin}"
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "").lower()
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+        except ValueError:
+            return False
         return name == self._host or is_loopback(name) or (self._any_ip and _is_ip(name))
 
 

@@ -41,6 +41,12 @@ export class Controls {
     for (const [address, knob] of this.knobs) knob.mark?.(moved[address]);
   }
 
+  // Tell the server a value, and ask for it: the answer is what became of it, and later than any that is on its way.
+  #set(address, value) {
+    this.say(address, value);
+    this.say(address);
+  }
+
   // Remember what was turned, and tell the server of it once a picture of the screen, the newest value of each.
   #turn(address, value) {
     if (!this.turned.size) requestAnimationFrame(() => this.#flush());
@@ -71,7 +77,7 @@ export class Controls {
     row.addEventListener("dblclick", () => {
       if (parameter.kind === "trigger" || parameter.kind === "bool") return;
       knob.show(parameter.default, true);
-      this.say(parameter.address, parameter.default);
+      this.#set(parameter.address, parameter.default);
     });
     return row;
   }
@@ -106,8 +112,7 @@ export class Controls {
     for (const event of ["change", "pointerup", "pointercancel", "blur"]) {
       input.addEventListener(event, () => { held = false; });
     }
-    // Asked when the hand is off it: what others did to it meanwhile was not shown.
-    input.addEventListener("change", () => { this.#flush(); this.say(address); });
+    input.addEventListener("change", () => { this.turned.delete(address); this.#set(address, Number(input.value)); });
     return {
       show(value, ours = false) {
         if (held && !ours) return;
@@ -129,8 +134,8 @@ export class Controls {
     row.append(input);
     row.classList.add("box");
     input.addEventListener("change", () => {
-      if (input.value !== "") this.say(address, Number(input.value));
-      this.say(address);
+      if (input.value === "") this.say(address);
+      else this.#set(address, Number(input.value));
     });
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") input.blur(); });
     return {
@@ -146,7 +151,7 @@ export class Controls {
     input.setAttribute("role", "switch");
     input.setAttribute("aria-label", parameter.address);
     row.append(input);
-    input.addEventListener("change", () => this.say(parameter.address, input.checked));
+    input.addEventListener("change", () => this.#set(parameter.address, input.checked));
     return {
       show(value) {
         input.checked = value;

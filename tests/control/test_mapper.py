@@ -1,0 +1,169 @@
+"""The mapper: knobs that are smoothed, signals that move parameters from where the knobs stand."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avserver.control.mapper import Mapper
+from avserver.control.mapping import parse_patch
+from avserver.control.params import Kind, Value
+from avserver.control.patch import MidiKnob, Modulation, Patch
+from tests.control.heard import heard, hit
+
+BEND = '[[bend]]\nname = "z"\nlayer = "b8"\ntransform = "zoom"\namount = 0.9\n'
+NOTHING: frozenset[str] = frozenset()
+STRENGTH = "/noise/strength"  # smoothed over 0.05 s, at 0.5 from the start
+PANIC = frozenset({"/panic"})
+
+
+def modulated(*lines: str) -> Patch:
+    """Return a patch with one modulation for each `from -> to` line, and more keys after semicolons."""
+    text = BEND
+    for line in lines:
+        route, *options = line.split(";")
+        source, target = route.split(" -> ")
+        text += f'[[modulate]]\nfrom = "{source}"\nto = "{target.strip()}"\n' + "\n".join(options) + "\n"
+    return parse_patch(text, file="x.toml")
+
+
+def mapper(patch: Patch | None = None) -> Mapper:
+    patch = patch or Patch()
+    return Mapper(patch, patch.param_table())
+
+
+def knobs(patch: Patch | None = None, **turned: Value) -> dict[str, Value]:
+    """Return every knob at its default, but for those turned."""
+    return (patch or Patch()).param_table().defaults() | {key.replace("__", "/"): v for key, v in turned.items()}
+
+
+def test_untouched_knobs_are_worth_their_defaults():
+    table = Patch().param_table()
+    params = mapper().update(heard(), table.defaults(), frozenset({"/segment/next"}), 0.0)
+    assert params.values == table.defaults()
+    assert params.fired == {"/segment/next"}
+    assert "/panic" not in params.values
+
+
+def test_a_missing_knob_stands_at_its_default():
+    assert mapper().update(heard(), {}, NOTHING, 0.0).values == Patch().param_table().defaults()
+
+
+def test_the_first_knobs_count_at_once():
+    assert mapper().update(heard(), {STRENGTH: 2.0}, NOTHING, 7.0)[STRENGTH] == 2.0
+
+
+def test_a_turned_knob_goes_there_by_its_time_constant_and_arrives():
+    smooth = mapper()
+    smooth.update(heard(), {STRENGTH: 0.0}, NOTHING, 0.0)
+    after_one = smooth.update(heard(), {STRENGTH: 2.0}, NOTHING, 0.05)[STRENGTH]
+    assert after_one == pytest.approx(2.0 * (1 - math.exp(-1)))
+    assert smooth.update(heard(), {STRENGTH: 2.0}, NOTHING, 1.0)[STRENGTH] == 2.0
+
+
+@given(st.lists(st.floats(0.001, 0.1), min_size=1, max_size=20))
+def test_smoothing_does_not_depend_on_the_frame_rate(steps_s):
+    in_steps, at_once = mapper(), mapper()
+    for each in (in_steps, at_once):
+        each.update(heard(), {STRENGTH: 0.0}, NOTHING, 0.0)
+    t_s = 0.0
+    for step_s in steps_s:
+        t_s += step_s
+        value = in_steps.update(heard(), {STRENGTH: 1.0}, NOTHING, t_s)[STRENGTH]
+    assert value == pytest.approx(at_once.update(heard(), {STRENGTH: 1.0}, NOTHING, t_s)[STRENGTH], abs=1e-5)
+
+
+def test_what_is_not_smoothed_counts_at_once():
+    table = Patch().param_table()
+    turned = {"/segment/select": 7, "/output/blackout": True, "/noise/grain_fine": 0.7}
+    quick = mapper()
+    quick.update(heard(), table.defaults(), NOTHING, 0.0)
+    params = quick.update(heard(), table.defaults() | turned, NOTHING, 0.001)
+    assert {address: params[address] for address in turned} == turned
+
+
+def test_a_panic_jumps():
+    smooth = mapper()
+    smooth.update(heard(), {STRENGTH: 2.0}, NOTHING, 0.0)
+    assert smooth.update(heard(), {STRENGTH: 0.5}, PANIC, 0.01)[STRENGTH] == 0.5
+
+
+def test_reset_begins_again():
+    patch = modulated("drums.mid.decay -> /noise/speed")
+    used, new = mapper(patch), mapper(patch)
+    used.update(heard(onsets=[hit(0.0)]), {STRENGTH: 2.0}, NOTHING, 0.0)
+    used.reset()
+    for t_s, strength in ((0.1, 0.2), (0.2, 1.0)):
+        assert used.update(heard(t_s), {STRENGTH: strength}, NOTHING, t_s) == new.update(
+            heard(t_s), {STRENGTH: strength}, NOTHING, t_s
+        )
+
+
+@given(st.floats(0.25, 4.0))
+def test_with_an_untouched_knob_a_modulated_parameter_is_exactly_the_signal(value):
+    patch = modulated("pitch_hz -> /bend/z/amount")
+    assert mapper(patch).update(heard(pitch_hz=value), knobs(patch), NOTHING, 0.0)["/bend/z/amount"] == value
+
+
+def test_a_turned_knob_shifts_what_the_signal_does():
+    patch = modulated("drums.mid.dip -> /bend/z/amount")
+    play = mapper(patch)
+    turned = {"/bend/z/amount": 1.2}  # 0.3 above where the patch starts it
+    assert play.update(heard(), turned, NOTHING, 0.0)["/bend/z/amount"] == pytest.approx(1.3)
+    at_the_hit = play.update(heard(onsets=[hit(0.1)]), turned, NOTHING, 0.1)["/bend/z/amount"]
+    assert at_the_hit == pytest.approx(1.1, abs=0.001)
+
+
+def test_several_modulations_add_their_departures_from_the_default():
+    patch = modulated("chroma.0 -> /noise/speed", "chroma.1 -> /noise/speed;range = [1, 5]")
+    chroma = [0.25, 0.5, 0.25, *[0] * 9]
+    speed = mapper(patch).update(heard(chroma=chroma), knobs(patch), NOTHING, 0.0)["/noise/speed"]
+    assert speed == pytest.approx(1.0 + (0.25 - 1.0) + (3.0 - 1.0))
+
+
+@pytest.mark.parametrize(("pitch_hz", "expected"), [(1e6, 8.0), (-5.0, 0.0), (3.5, 3.5)])
+def test_the_parameters_range_holds(pitch_hz, expected):
+    patch = modulated("pitch_hz -> /noise/speed")
+    assert mapper(patch).update(heard(pitch_hz=pitch_hz), knobs(patch), NOTHING, 0.0)["/noise/speed"] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "signal", "expected"),
+    [
+        ({}, 440.0, 440.0),
+        ({"input_range": (100.0, 400.0)}, 440.0, 400.0),
+        ({"input_range": (100.0, 400.0)}, 200.0, 200.0),
+        ({"input_range": (100.0, 400.0), "output_range": (0.0, 1.0)}, 200.0, 1 / 3),
+        ({"input_range": (100.0, 400.0), "output_range": (0.0, 1.0)}, 0.0, 0.0),
+        ({"input_range": (100.0, 400.0), "output_range": (5.0, 3.0)}, 900.0, 3.0),
+        ({"input_range": (400.0, 100.0), "output_range": (0.0, 1.0)}, 900.0, 0.0),
+        ({"output_range": (2.0, 4.0)}, 0.5, 3.0),
+        ({"output_range": (2.0, 4.0)}, 1.5, 5.0),  # no input given: no clamp
+    ],
+)
+def test_ranges(options, signal, expected):
+    assert Modulation("pitch_hz", "/noise/speed", **options).mapped(signal) == pytest.approx(expected)
+
+
+def test_a_modulated_switch_and_a_modulated_number_stay_what_they_are():
+    patch = modulated("chroma.0 -> /output/blackout", "chroma.0 -> /segment/select;range = [0, 10]")
+    chroma = [0.56, 0.44, *[0] * 10]
+    params = mapper(patch).update(heard(chroma=chroma), knobs(patch), NOTHING, 0.0)
+    assert params["/output/blackout"] is True
+    assert params["/segment/select"] == 6
+    assert isinstance(params["/segment/select"], int)
+
+
+def test_every_parameter_but_triggers_can_be_modulated():
+    table = parse_patch(BEND, file="x.toml").param_table()
+    targets = [address for address, param in table.items() if param.kind is not Kind.TRIGGER]
+    patch = modulated(*(f"novelty -> {address}" for address in targets))
+    params = mapper(patch).update(heard(), knobs(patch), NOTHING, 0.0)
+    assert params.values == {address: table[address].coerce(0.0) for address in targets}
+
+
+def test_a_midi_knob_scales_its_seven_bits():
+    knob = MidiKnob("nano", 1, 7, STRENGTH, (2.0, 1.0))
+    assert [knob.scaled(position) for position in (0, 127)] == [2.0, 1.0]
+    assert knob.scaled(64) == pytest.approx(2.0 - 64 / 127)

@@ -1,0 +1,350 @@
+"""Mapping files: what they may say, and how a mistake is answered."""
+
+import contextlib
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avserver.bundled import mapping_path
+from avserver.control.envelope import ENVELOPE_NAMES, EnvelopeOptions
+from avserver.control.mapping import load_patch, parse_patch
+from avserver.control.params import FIXED
+from avserver.control.patch import BendPatch, Choir, MidiKnob, Modulation, Patch
+from avserver.errors import MappingError
+from avserver.signals import LEVEL_NAMES
+
+CHOIR = '[[choir]]\nname = "c"\nfollows = "segment"\nseeds = [1, 2]\n'
+BEND = '[[bend]]\nname = "z"\nlayer = "b8"\ntransform = "zoom"\n'
+MODULATE = BEND + '[[modulate]]\nfrom = "drums.mid.dip"\nto = "/bend/z/amount"\n'
+MIDI = '[[midi]]\nport = "nano"\ncontrol = "cc 1 7"\nto = "/noise/strength"\n'
+
+
+def parse(text: str) -> Patch:
+    return parse_patch(text, file="x.toml")
+
+
+def test_the_bundled_mapping_is_the_seeds():
+    patch = load_patch(mapping_path("default"))
+    assert [(choir.name, choir.follows, len(choir.seeds)) for choir in patch.choirs] == [
+        ("melody", "chroma", 12),
+        ("tempo", "segment", 7),
+        ("drums", "onsets", 11),
+    ]
+    assert [(bend.layer, bend.transform) for bend in patch.bends] == [("b64", "zoom"), ("b16", "zoom")]
+    assert {modulation.source for modulation in patch.modulations} == {
+        "drums.mid.dip",
+        "bass.full.dip",
+        "drums.mid.decay",
+        "drums.high.decay",
+    }
+    table = patch.param_table()
+    assert table["/choir/melody/seed/12"].default == 39
+    assert table["/choir/drums/glide_s"].default == pytest.approx(10 / 24, abs=1e-4)
+
+
+def test_a_whole_file():
+    patch = parse("""
+        [[choir]]
+        name = "drums"
+        follows = "onsets"
+        onsets = ["drums.low", "mix.full"]
+        layers = [0.5, 1]
+        seeds = [3, 4294967295]
+        glide_s = 0
+
+        [[bend]]
+        name = "shift"
+        layer = "b1024"
+        transform = "translate"
+        y = -0.25
+
+        [[modulate]]
+        from = "drums.mid.dip"
+        to = "/bend/shift/x"
+        input = [0.8, 1]
+        range = [0.5, 0]
+        sigma_s = 0.2
+        radius_s = 0.4
+        depth = 0.5
+        threshold = 0.1
+        distance_s = 1
+
+        [[modulate]]
+        from = "pitch_hz"
+        to = "/noise/speed"
+        input = [100, 1000]
+
+        [[midi]]
+        port = "nanoKONTROL2"
+        control = "cc 16 127"
+        to = "/bend/shift/y"
+        range = [-1, 0.5]
+        takeover = "jump"
+    """)
+    assert patch == Patch(
+        choirs=(
+            Choir("drums", "onsets", (3, 2**32 - 1), (0.5, 1.0), (("drums", "low"), ("mix", "full")), glide_s=0.0),
+        ),
+        bends=(BendPatch("shift", "b1024", "translate", {"y": -0.25}),),
+        modulations=(
+            Modulation(
+                "drums.mid.dip", "/bend/shift/x", EnvelopeOptions(0.2, 0.4, 0.5, 0.1, 1.0), (0.8, 1.0), (0.5, 0.0)
+            ),
+            Modulation("pitch_hz", "/noise/speed", input_range=(100.0, 1000.0)),
+        ),
+        midi=(MidiKnob("nanoKONTROL2", 16, 127, "/bend/shift/y", (-1.0, 0.5)),),
+    )
+
+
+def test_what_is_left_out_is_as_the_seed_had_it():
+    patch = parse(CHOIR + MODULATE + MIDI)
+    assert patch.choirs[0] == Choir("c", "segment", (1, 2), layers=(0.0, 1.0), onsets=(), glide_s=1.0)
+    assert patch.modulations[0].envelope == EnvelopeOptions(10 / 24, 36 / 24, 0.2, 0.0, 0.0)
+    assert patch.midi[0].output_range == (0.0, 2.0)
+
+
+def test_an_empty_file_is_a_patch_without_choirs():
+    assert parse("") == Patch()
+    assert list(Patch().param_table()) == [param.address for param in FIXED]
+
+
+def test_the_table_holds_the_fixed_parameters_then_choirs_then_bends():
+    table = parse(BEND + "amount = 0.5\n" + CHOIR).param_table()
+    assert list(table)[len(FIXED) :] == [
+        "/choir/c/glide_s",
+        "/choir/c/first",
+        "/choir/c/stop",
+        "/choir/c/next",
+        "/choir/c/seed/1",
+        "/choir/c/seed/2",
+        "/bend/z/enable",
+        "/bend/z/amount",
+    ]
+    assert table["/bend/z/amount"].default == 0.5
+
+
+@pytest.mark.parametrize("source", LEVEL_NAMES + ENVELOPE_NAMES)
+def test_every_signal_can_modulate(source):
+    assert parse(f'[[modulate]]\nfrom = "{source}"\nto = "/noise/speed"\n').modulations[0].source == source
+
+
+@pytest.mark.parametrize("layer", ["b4", "b256", "b2048"])
+def test_every_block_can_be_bent(layer):
+    assert parse(BEND.replace("b8", layer)).bends[0].layer == layer
+
+
+BAD = {
+    "an unknown kind of table": (
+        '[[chior]]\nname = "c"\n',
+        "x.toml has an unknown table 'chior'; did you mean 'choir'?",
+    ),
+    "single brackets": (
+        '[bend]\nname = "z"\n',
+        "x.toml: bend is written as tables headed [[bend]], got {'name': 'z'}",
+    ),
+    "a list of numbers": ("choir = [1]\n", "x.toml: choir is written as tables headed [[choir]], got [1]"),
+    "an unknown key": (
+        CHOIR + "\nglide = 1.0\n",
+        "x.toml, line 6: [[choir]] has no key 'glide'; did you mean 'glide_s'?",
+    ),
+    "a key of another transform": (
+        BEND + "angle = 3.0\n",
+        "x.toml, line 5: [[bend]] has no key 'angle'; allowed: amount, layer, name, transform",
+    ),
+    "no name": ("\n[[choir]]\nfollows = 'chroma'\nseeds = [1]\n", "x.toml, line 2: [[choir]] needs the key 'name'"),
+    "a name that is no word": (
+        CHOIR.replace('"c"', '"a b/c"'),
+        "x.toml, line 2: name takes letters, digits, _ and -, got 'a b/c'",
+    ),
+    "an empty name": (CHOIR.replace('"c"', '""'), "x.toml, line 2: name takes letters, digits, _ and -, got ''"),
+    "a name that is a number": (CHOIR.replace('"c"', "1"), "x.toml, line 2: name takes a string, got 1"),
+    "two choirs of a name": (
+        CHOIR + CHOIR,
+        "x.toml, line 6: there is already a choir called 'c'; names are given once",
+    ),
+    "two bends of a name": (
+        BEND + CHOIR + BEND,
+        "x.toml, line 10: there is already a bend called 'z'; names are given once",
+    ),
+    "following nothing known": (
+        CHOIR.replace("segment", "segments"),
+        "x.toml, line 3: follows does not know 'segments'; did you mean 'segment'?",
+    ),
+    "no seeds": (CHOIR.replace("[1, 2]", "[]"), "x.toml, line 4: seeds takes a list of one or more, got []"),
+    "a seed below 0": (
+        CHOIR.replace("[1, 2]", "[1, -2]"),
+        "x.toml, line 4: seeds are whole numbers from 0 to 4294967295, got -2",
+    ),
+    "a seed that is no whole number": (
+        CHOIR.replace("[1, 2]", "[1.0]"),
+        "x.toml, line 4: seeds are whole numbers from 0 to 4294967295, got 1.0",
+    ),
+    "a seed that is true": (
+        CHOIR.replace("[1, 2]", "[true]"),
+        "x.toml, line 4: seeds are whole numbers from 0 to 4294967295, got True",
+    ),
+    "layers that fall": (
+        CHOIR + "layers = [0.5, 0.25]\n",
+        "x.toml, line 5: layers takes two rising shares from 0 to 1, got [0.5, 0.25]",
+    ),
+    "layers past the end": (
+        CHOIR + "layers = [0.5, 8]\n",
+        "x.toml, line 5: layers takes two rising shares from 0 to 1, got [0.5, 8]",
+    ),
+    "one layer": (CHOIR + "layers = [0.5]\n", "x.toml, line 5: layers takes two numbers in brackets, got [0.5]"),
+    "a glide without end": (
+        CHOIR + "glide_s = inf\n",
+        "x.toml, line 5: glide_s takes a number from 0 to 30 s, got inf",
+    ),
+    "a glide that is no number": (
+        CHOIR + "glide_s = nan\n",
+        "x.toml, line 5: glide_s takes a number from 0 to 30 s, got nan",
+    ),
+    "onsets for nothing": (
+        CHOIR + 'onsets = ["drums.mid"]\n',
+        "x.toml, line 5: onsets are for a choir that follows 'onsets', this one follows 'segment'",
+    ),
+    "onsets left out": (CHOIR.replace("segment", "onsets"), "x.toml, line 1: [[choir]] needs the key 'onsets'"),
+    "onsets of nobody": (
+        CHOIR.replace("segment", "onsets") + 'onsets = ["drum.mid"]\n',
+        "x.toml, line 5: there are no onsets 'drum.mid'; did you mean 'drums.mid'?",
+    ),
+    "onsets that are no names": (
+        CHOIR.replace("segment", "onsets") + "onsets = [{}]\n",
+        "x.toml, line 5: there are no onsets {}; ",
+    ),
+    "an unknown transform": (
+        BEND.replace("zoom", "zom"),
+        "x.toml, line 4: transform does not know 'zom'; did you mean 'zoom'?",
+    ),
+    "a layer that is no block": (
+        BEND.replace("b8", "b9"),
+        "x.toml, line 3: layer does not know 'b9'; allowed: b1024, b128, ",
+    ),
+    "a starting value out of range": (
+        BEND + "amount = 9\n",
+        "x.toml, line 5: amount takes a number from 0.25 to 4, got 9",
+    ),
+    "an unknown signal": (
+        MODULATE.replace("drums.mid.dip", "drums.mid.dips"),
+        "x.toml, line 6: from does not know 'drums.mid.dips'; did you mean 'drums.mid.dip'?",
+    ),
+    "an unknown parameter": (
+        MODULATE.replace("z/amount", "z/amont"),
+        "x.toml, line 7: there is no parameter '/bend/z/amont'; did you mean '/bend/z/amount'?",
+    ),
+    "a trigger": (
+        MODULATE.replace("/bend/z/amount", "/segment/next"),
+        "x.toml, line 7: /segment/next is a trigger and has no value to modulate",
+    ),
+    "an input of one number": (
+        MODULATE + "input = [1, 1.0]\n",
+        "x.toml, line 8: input takes two different numbers, got [1, 1]",
+    ),
+    "a range of true": (
+        MODULATE + "range = [true, false]\n",
+        "x.toml, line 8: range takes two numbers in brackets, got [True, False]",
+    ),
+    "a range past every float": (
+        MODULATE + f"range = [0, 1{'0' * 400}]\n",
+        "x.toml, line 8: range takes two numbers in brackets, got [0, 1000",
+    ),
+    "depth of a decay": (
+        MODULATE.replace("dip", "decay") + "depth = 0.1\n",
+        "x.toml, line 8: depth is an option of the envelopes dip, got it with 'drums.mid.decay'",
+    ),
+    "sigma of a level": (
+        MODULATE.replace("drums.mid.dip", "novelty") + "sigma_s = 0.1\n",
+        "x.toml, line 8: sigma_s is an option of the envelopes decay, rise, dip, got it with 'novelty'",
+    ),
+    "a width of nothing": (
+        MODULATE + "sigma_s = 0\n",
+        "x.toml, line 8: sigma_s takes a number from 0.001 to 30 s, got 0",
+    ),
+    "an unknown key of a modulation": (
+        MODULATE + "gain = 2\n",
+        "x.toml, line 8: [[modulate]] has no key 'gain'; allowed: depth, distance_s, from, ",
+    ),
+    "a control of another kind": (
+        MIDI.replace("cc 1 7", "nrpn 1 300"),
+        "x.toml, line 3: control takes 'cc CHANNEL CONTROLLER' with a channel from 1 to 16 and a controller from 0 to ",
+    ),
+    "channel 0": (MIDI.replace("cc 1 7", "cc 0 7"), "x.toml, line 3: control takes 'cc CHANNEL CONTROLLER'"),
+    "controller 128": (MIDI.replace("cc 1 7", "cc 1 128"), "x.toml, line 3: control takes 'cc CHANNEL CONTROLLER'"),
+    "a takeover that is not played": (
+        MIDI + 'takeover = "pickup"\n',
+        "x.toml, line 5: takeover does not know 'pickup'; allowed: jump",
+    ),
+    "a knob for nothing": (
+        MIDI.replace("strength", "strenght"),
+        "x.toml, line 4: there is no parameter '/noise/strenght'; did you mean '/noise/strength'?",
+    ),
+    "a line of the second of its kind": (
+        "# [[bend]]\n"
+        + BEND.replace('"z"', '"y"')
+        + '[[midi]]\n[[ bend ]]\n"layer"="b5"\ntransform="zoom"\nname="z"\n',
+        "x.toml, line 8: layer does not know 'b5'",
+    ),
+    "no TOML": ("[[choir]]\nname = \n", "x.toml is not valid TOML: Invalid value (at line 2, column 8)"),
+    "brackets without end": ("a = " + "[" * 100_000, "x.toml is not valid TOML: "),
+    "a number without end": ("a = " + "1" * 5000, "x.toml is not valid TOML: "),
+}
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD.values(), ids=BAD)
+def test_a_mistake_is_named_with_its_line(text, sentence):
+    with pytest.raises(MappingError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(sentence)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path):
+    with pytest.raises(MappingError, match=r"^the mapping file '.*none\.toml' cannot be read: No such file"):
+        load_patch(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_not_text(tmp_path: Path):
+    (tmp_path / "film.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MappingError, match="is not UTF-8 text"):
+        load_patch(tmp_path / "film.toml")
+
+
+def test_a_folder(tmp_path: Path):
+    with pytest.raises(MappingError, match="cannot be read: Is a directory"):
+        load_patch(tmp_path)
+
+
+scalars = st.one_of(st.integers(), st.floats(), st.booleans(), st.text("ab\"\\/.[]'\n é", max_size=5))
+plain = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+KEYS = ("name", "follows", "seeds", "layers", "layer", "transform", "amount", "from", "to", "range", "control", "port")
+
+
+def toml_of(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case list():
+            return "[" + ", ".join(map(toml_of, value)) + "]"
+        case str():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            return f'"{escaped}"'
+        case _:
+            return repr(value)
+
+
+@given(
+    st.sampled_from([CHOIR, MODULATE, MIDI]),
+    st.sampled_from(KEYS),
+    plain,
+)
+def test_whatever_a_key_holds_is_played_or_refused(text, key, value):
+    """Replace one key of a good file by anything at all."""
+    lines = [line for line in text.splitlines() if not line.startswith(f"{key} =")]
+    text = "\n".join([*lines, f"{key} = {toml_of(value)}"])
+    tomllib.loads(text)
+    with contextlib.suppress(MappingError):
+        parse(text).param_table()

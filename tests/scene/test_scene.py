@@ -1,0 +1,203 @@
+"""The scene as a whole: segments, noise, bends, grade, and that it is the same show every time."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avserver.bundled import mapping_path
+from avserver.control.mapper import Mapper
+from avserver.control.mapping import load_patch
+from avserver.frame_spec import Bend, FrameSpec, Grade
+from avserver.generator.noise_fields import coefficients
+from avserver.scene.noise import PHASE_PERIOD, PHASE_RATE
+from avserver.scene.scene import Scene
+from tests.control.heard import heard, hit
+from tests.scene.stage import Stage
+
+BENDS = """
+[[bend]]
+name = "near"
+layer = "b8"
+transform = "zoom"
+[[bend]]
+name = "shift"
+layer = "b16"
+transform = "translate"
+x = 0.5
+[[bend]]
+name = "beyond"
+layer = "b64"
+transform = "rotate"
+"""
+
+
+def test_an_empty_patch_draws_the_average_picture():
+    spec = Stage("").frame()
+    assert (spec.index, spec.t_s) == (0, 0.0)
+    assert spec.latents == ()
+    assert spec.bends == ()
+    assert spec.truncation_cutoff is None
+    assert spec.grade == Grade()
+
+
+def test_grade_and_truncation_are_the_knobs():
+    stage = Stage("", num_ws=8)
+    stage.turn("/output/opacity", 0.25)
+    stage.turn("/grade/contrast", 1.5)
+    stage.turn("/grade/saturation", 0.0)
+    stage.turn("/latent/truncation_psi", 0.7)
+    stage.turn("/latent/truncation_cutoff", 7)
+    spec = stage.frame()
+    assert spec.grade == Grade(opacity=0.25, contrast=1.5, saturation=0.0)
+    assert (spec.truncation_psi, spec.truncation_cutoff) == (0.7, 7)
+    stage.turn("/latent/truncation_cutoff", 8)
+    assert stage.frame().truncation_cutoff is None
+
+
+def test_bends_are_those_switched_on_that_the_model_has():
+    stage = Stage(BENDS, resolution=32)
+    assert stage.frame().bends == (Bend("b8", "zoom", (1.0,)), Bend("b16", "translate", (0.5, 0.0)))
+    stage.turn("/bend/near/enable", False)
+    stage.turn("/bend/shift/y", -0.25)
+    assert stage.frame().bends == (Bend("b16", "translate", (0.5, -0.25)),)
+
+
+class TestSegment:
+    @pytest.fixture
+    def stage(self) -> Stage:
+        return Stage("")
+
+    def segment(self, stage: Stage, *fired: str, heard: int = 0) -> int:
+        stage.frame(*fired, segment=heard)
+        return stage.scene.segment
+
+    def test_it_follows_what_is_heard(self, stage: Stage):
+        assert [self.segment(stage, heard=heard) for heard in (0, 0, 1, 1, 2, 4)] == [0, 0, 1, 1, 2, 4]
+
+    def test_it_begins_where_the_music_is(self, stage: Stage):
+        assert self.segment(stage, heard=3) == 3
+
+    def test_a_song_that_begins_again_is_one_change(self, stage: Stage):
+        assert [self.segment(stage, heard=heard) for heard in (0, 1, 2, 0, 1)] == [0, 1, 2, 3, 4]
+
+    def test_next_and_previous_step_and_the_music_goes_on_from_there(self, stage: Stage):
+        self.segment(stage)
+        assert self.segment(stage, "/segment/next") == 1
+        assert self.segment(stage, "/segment/next") == 2
+        assert self.segment(stage, "/segment/previous") == 1
+        assert self.segment(stage, heard=1) == 2
+
+    def test_previous_of_the_first_is_the_last_of_the_list(self):
+        stage = Stage('[[choir]]\nname = "s"\nfollows = "segment"\nseeds = [10, 20, 30]\nglide_s = 0\n')
+        stage.frame()
+        assert stage.frame("/segment/previous").latents[0].seeds == (30,)
+
+    def test_select_goes_there_when_it_changes(self, stage: Stage):
+        self.segment(stage)
+        stage.turn("/segment/select", 5)
+        assert self.segment(stage) == 5
+        assert self.segment(stage, heard=1) == 6
+        assert self.segment(stage, heard=1) == 6
+        stage.turn("/segment/select", 0)
+        assert self.segment(stage, heard=1) == 0
+
+    def test_without_auto_only_hands_switch(self, stage: Stage):
+        stage.turn("/segment/auto", False)
+        assert self.segment(stage, heard=2) == 0
+        assert self.segment(stage, heard=3) == 0
+        assert self.segment(stage, "/segment/next", heard=3) == 1
+        stage.turn("/segment/select", 9)
+        assert self.segment(stage, heard=4) == 9
+        stage.turn("/segment/auto", True)
+        assert self.segment(stage, heard=4) == 9
+        assert self.segment(stage, heard=5) == 10
+
+    def test_a_panic_goes_back_to_what_is_heard(self, stage: Stage):
+        self.segment(stage)
+        stage.turn("/segment/select", 9)
+        self.segment(stage, heard=1)
+        stage.panic()
+        assert self.segment(stage, heard=0) == 0
+
+
+class TestNoise:
+    def phases(self, spec: FrameSpec) -> set[float]:
+        return {level.phase for level in spec.noise}
+
+    def test_every_resolution_of_the_model_has_its_level(self):
+        stage = Stage("", resolution=256)
+        assert [level.resolution for level in stage.frame().noise] == [4, 8, 16, 32, 64, 128, 256]
+
+    def test_the_drums_grain_is_coarse_up_to_32_px_and_fine_above(self):
+        stage = Stage("", resolution=256)
+        stage.turn("/noise/grain_coarse", 0.25)
+        stage.turn("/noise/grain_fine", 0.75)
+        stage.turn("/noise/strength", 1.5)
+        noise = stage.frame().noise
+        assert [level.grain for level in noise] == [0.25] * 4 + [0.75] * 3
+        assert {level.strength for level in noise} == {1.5}
+
+    def test_it_moves_by_its_speed_and_stands_still_without(self):
+        stage = Stage("", fps=24)
+        assert self.phases(stage.frame()) == {0.0}
+        assert self.phases(stage.frame()) == {PHASE_RATE / 24}
+        stage.turn("/noise/speed", 3.0)
+        (phase,) = self.phases(stage.frame())
+        assert phase == pytest.approx(PHASE_RATE / 24 * 4)
+        stage.turn("/noise/speed", 0.0)
+        assert self.phases(stage.frame()) == {phase}
+
+    def test_it_moves_as_fast_as_the_seeds_noise_did(self):
+        """A frame later it is as like itself as white noise that was smoothed over 7 frames is."""
+        as_the_seed = math.exp(-1 / (4 * 7**2))
+        assert math.cos(PHASE_RATE / 24) == pytest.approx(as_the_seed, abs=1e-4)
+
+    @given(st.lists(st.floats(0.0, 8.0), min_size=1, max_size=8))
+    def test_the_fields_never_jump_not_even_where_the_phase_begins_again(self, speeds):
+        stage = Stage("", resolution=4)
+        stage.turn("/noise/grain_coarse", 0.5)
+        before = coefficients(stage.frame().noise[0])
+        for tick in range(300):  # at full speed, more than twice round
+            speed = speeds[tick % len(speeds)]
+            stage.turn("/noise/speed", speed)
+            (level,) = stage.frame().noise
+            assert 0.0 <= level.phase < PHASE_PERIOD
+            after = coefficients(level)
+            assert abs(after - before).max() <= 0.5 * PHASE_RATE * speed / stage.fps + 1e-6
+            before = after
+
+
+def show(scene: Scene, mapper: Mapper) -> list[bytes]:
+    """Play four eventful seconds."""
+    frames = []
+    for tick in range(120):
+        t_s = tick / 30
+        onsets = [hit(t_s, strength=0.9)] if tick % 11 == 3 else []
+        chroma = [1 + math.sin(tick / 9 + i) for i in range(12)]
+        signals = heard(t_s, onsets=onsets, segment=tick // 40, chroma=[c / sum(chroma) for c in chroma])
+        fired = frozenset({"/choir/tempo/next"} if tick == 60 else ())
+        knobs = {"/noise/strength": 0.5 + tick / 200, "/choir/melody/seed/3": 97 + tick // 50}
+        frames.append(scene.at(tick, t_s, signals, mapper.update(signals, knobs, fired, t_s)).to_bytes())
+    return frames
+
+
+@pytest.mark.parametrize(("num_ws", "resolution"), [(14, 256), (6, 16)])
+def test_the_bundled_mapping_plays_the_same_show_every_time(num_ws, resolution):
+    patch = load_patch(mapping_path("default"))
+    scene, mapper = Scene(patch, num_ws, resolution), Mapper(patch, patch.param_table())
+    first = show(scene, mapper)
+    assert len(set(first)) == len(first)
+    scene.reset()
+    mapper.reset()
+    assert scene.segment == 0
+    assert show(scene, mapper) == first
+    assert show(Scene(patch, num_ws, resolution), Mapper(patch, patch.param_table())) == first
+
+
+def test_a_frame_goes_through_the_wire_unchanged():
+    stage = Stage(BENDS + '[[choir]]\nname = "c"\nfollows = "chroma"\nseeds = [4294967295, 2]\n')
+    spec = stage.frame()
+    assert FrameSpec.from_bytes(spec.to_bytes()) == spec
+    assert len(spec.to_bytes()) < 4000
