@@ -124,7 +124,7 @@ class Analyser:
         count = min(samples.size // self._hop, due - self._hops)
         for start in range(0, count * self._hop, self._hop):
             self._hear(samples[start : start + self._hop])
-        self._left = samples[count * self._hop :]
+        self._left = samples[count * self._hop :].copy()  # or the whole block would stay with it
 
     def _hear(self, hop: npt.NDArray[np.float32]) -> None:
         """Hear one hop."""

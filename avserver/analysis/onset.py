@@ -81,6 +81,8 @@ class FullOnsets:
     NEVER_DB = -200.0
     HUM = np.float32(1e-6)  # -120 dB
 
+    _last: int
+
     def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
         self._make = lambda: aubio.onset("specflux", window, hop, sample_rate)
         self._rate, self._hop = sample_rate, hop

@@ -20,7 +20,7 @@ Tensor = Any
 Matrix = npt.NDArray[np.float32]
 
 IDENTITY: Matrix = np.eye(2, 3, dtype=np.float32)
-FARTHEST = 1e6  # of a matrix's entries: many zooms on one layer must not leave the range of int32
+FARTHEST = 1e6  # of a matrix's entries: many zooms on one layer must not leave what float32 can tell apart
 
 
 def inverse_matrix(bend: Bend) -> npt.NDArray[np.float64]:
@@ -75,11 +75,11 @@ class Warp:
         # Half-integers, so that the identity gives whole numbers without rounding.
         places = ops.arange(size, dtype="float32") - (size - 1) / 2
         x, y = places[None, :], places[:, None]
-        left, self._right_share = _split(matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * size + (size - 1) / 2)
-        top, self._lower_share = _split(matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * size + (size - 1) / 2)
-        columns = [_reflect(left, size), _reflect(left + 1, size)]
-        rows = [_reflect(top, size) * size, _reflect(top + 1, size) * size]
-        self._corners = [ops.reshape(row + column, (-1,)) for row in rows for column in columns]
+        column = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * size + (size - 1) / 2
+        row = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * size + (size - 1) / 2
+        *columns, self._right_share = _neighbours(column, size)
+        *rows, self._lower_share = _neighbours(row, size)
+        self._corners = [ops.reshape(row * size + column, (-1,)) for row in rows for column in columns]
 
     def __call__(self, x: Tensor) -> Tensor:
         """x (n, size, size, C), warped."""
@@ -95,12 +95,17 @@ class Warp:
         return upper_row + lower * (lower_row - upper_row)
 
 
-def _split(place: Tensor) -> tuple[Tensor, Tensor]:
-    whole = ops.floor(place)
-    return ops.cast(whole, "int32"), place - whole
+def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the samples before and after a place on an axis, mirrored at the borders, and the share of the latter.
+
+    A border's own sample appears twice. Reckoned in float32: integer division would be what a warp spends its time with.
+    """
+    period = 2.0 * size
+    place = place - period * ops.floor(place / period)
+    before = ops.floor(place)
+    return _mirror(before, size), _mirror(before + 1, size), place - before
 
 
-def _reflect(index: Tensor, size: int) -> Tensor:
-    """Return the index that a place beyond the border is mirrored to; the border's own sample appears twice."""
-    index = ops.mod(index, 2 * size)
-    return ops.minimum(index, 2 * size - 1 - index)
+def _mirror(index: Tensor, size: int) -> Tensor:
+    """Return the sample that stands at 0 <= index <= 2 size in samples followed by their mirror image, over and over."""
+    return ops.cast(ops.maximum(ops.minimum(index, 2 * size - 1 - index), 0), "int32")

@@ -91,6 +91,7 @@ class Synthesis:
             develop: what becomes of the finished image, compiled with the last layer.
         """
         styles, demodulations, colours = stage(self._styles)(ws)
+        styles.append(None)  # nothing is convolved after the last block
         x, image, i = stage(self._begin)(ops.convert_to_tensor(self.const), styles[0]), None, 0
         for block, colour in zip(self.blocks, colours, strict=True):
             for conv in block.convolutions[:-1]:
@@ -98,14 +99,14 @@ class Synthesis:
                 x = finish(conv.convolve(x), demodulations[i], noise.get(conv.name), styles[i + 1])
                 i += 1
             conv = block.convolutions[-1]
-            bent = warps is not None and block.name in self.bent_layers
-            matrix = warps[self.bent_layers.index(block.name)] if bent else None
-            drawn = (conv.convolve(x), demodulations[i], noise.get(conv.name), colour, image, matrix)
+            drawn = (conv.convolve(x), demodulations[i], noise.get(conv.name), colour, image)
             i += 1
-            if i < len(styles):
-                x, image = stage(self._finish_block(block))(*drawn, styles[i])
+            extend, hand_on = self._extend(block), self._hand_on(block, develop)
+            if warps is None or block.name not in self.bent_layers:
+                x, image = stage(_in_turn(extend, hand_on))(drawn, (styles[i], None))
             else:
-                image = stage(self._finish_picture(block, develop))(*drawn)
+                # Apart, or what is warped would be computed anew for each of the samples that it is taken from.
+                x, image = stage(hand_on)(*stage(extend)(*drawn), styles[i], warps[self.bent_layers.index(block.name)])
         return image
 
     def _begin(self, const: Tensor, style: Tensor) -> Tensor:
@@ -126,35 +127,31 @@ class Synthesis:
 
         return finish
 
-    def _finish_block(self, block: Block) -> Callable[..., tuple[Tensor, Tensor]]:
-        def finish(
-            y: Tensor,
-            demodulation: Tensor,
-            noise: Noise | None,
-            colour: Tensor,
-            image: Tensor,
-            matrix: Tensor,
-            next_style: Tensor,
+    def _extend(self, block: Block) -> Callable[..., tuple[Tensor, Tensor]]:
+        """Return what finishes a block: its activations (None after the last block) and the picture so far."""
+
+        def extend(
+            y: Tensor, demodulation: Tensor, noise: Noise | None, colour: Tensor, image: Tensor
         ) -> tuple[Tensor, Tensor]:
             x = block.convolutions[-1].activate(y, demodulation, _mix(noise))
-            warp = _warp(matrix, block.resolution)
-            image = warp(block.paint(x, colour, image))
-            return ops.cast(warp(x) * next_style[:, None, None, :], self.precision), image
+            return None if block is self.blocks[-1] else x, block.paint(x, colour, image)
 
-        return finish
+        return extend
 
-    def _finish_picture(self, block: Block, develop: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-        def finish(
-            y: Tensor, demodulation: Tensor, noise: Noise | None, colour: Tensor, image: Tensor, matrix: Tensor
-        ) -> Tensor:
-            x = block.convolutions[-1].activate(y, demodulation, _mix(noise))
-            return develop(_warp(matrix, block.resolution)(block.paint(x, colour, image)))
+    def _hand_on(self, block: Block, develop: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+        """Return what bends a block's activations and picture, and makes them ready for the next block."""
 
-        return finish
+        def hand_on(x: Tensor, image: Tensor, next_style: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+            warp = (lambda moved: moved) if matrix is None else Warp(matrix, block.resolution)
+            if x is None:
+                return None, develop(warp(image))
+            return ops.cast(warp(x) * next_style[:, None, None, :], self.precision), warp(image)
+
+        return hand_on
 
 
-def _warp(matrix: Tensor | None, size: int) -> Callable[[Tensor], Tensor]:
-    return (lambda x: x) if matrix is None else Warp(matrix, size)
+def _in_turn(first: Callable[..., Any], second: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda arguments, more: second(*first(*arguments), *more)
 
 
 def _mix(noise: Noise | None) -> Tensor | None:

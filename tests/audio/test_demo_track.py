@@ -23,7 +23,7 @@ def test_the_truth_follows_from_the_score():
     assert set(known.onsets_s) == {*STEM_OF, "drums", "bass", "melody", "mix"}
     for times in known.onsets_s.values():
         assert list(times) == sorted(set(times))
-        assert 0 <= times[0]
+        assert times[0] >= 0
         assert times[-1] < known.duration_s
         assert set(times) <= set(known.onsets_s["mix"])
     gaps = np.diff(known.beats_s)

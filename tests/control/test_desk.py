@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from avserver.control.desk import MAX_SUBSCRIBERS, Desk
+from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Desk
 from avserver.control.events import Event
 from avserver.control.params import FIXED, Kind, ParamTable, choir_params
 
@@ -169,3 +169,11 @@ def test_the_client_unheard_for_longest_makes_room(desk: Desk) -> None:
     assert told not in clients[1].heard
     assert told in clients[0].heard
     assert told in newcomer.heard
+
+
+def test_a_flood_of_mistakes_is_counted_but_explained_only_in_part(desk: Desk, ann: Client) -> None:
+    desk.apply([ann.says(f"/nothing/{number}", 1.0) for number in range(1000)])
+    assert desk.failures == 1000
+    assert len(ann.heard) == MAX_EXPLAINED
+    desk.apply([ann.says("/noise/strenght", 1.0)])
+    assert "did you mean '/noise/strength'?" in str(ann.heard[-1])
