@@ -284,6 +284,28 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
+def test_the_preview_shows_the_show_and_turns_it(tiny_model: Path, song: Path, tmp_path: Path, page) -> None:
+    arguments = ["--model", str(tiny_model), "--audio", str(song), "--fps", str(FPS)]
+    with ServerProcess(arguments, log=tmp_path / "server.log", preview=True) as server:
+        server.wait_until("playing")
+        page.goto(f"http://{HOST}:{server.preview}/")
+        # The picture is that of the model, not the stand-in, and it moves.
+        page.wait_for_function("document.getElementById('picture').width === 16")
+        grab = "document.getElementById('picture').toDataURL()"
+        seen = set()
+        for _ in range(10):
+            seen.add(page.evaluate(grab))
+            page.wait_for_timeout(200)
+        assert len(seen) > 3
+        page.get_by_label("/grade/saturation", exact=True).fill("0")
+        end_s = time.monotonic() + 5
+        while server.osc.ask("/grade/saturation") != [0.0]:
+            assert time.monotonic() < end_s, "the slider did not reach the server"
+        # And what OSC turns, the page shows.
+        server.osc.send("/grade/saturation", 1.5)
+        page.wait_for_function("document.querySelector('[aria-label=\"/grade/saturation\"]').value === '1.5'")
+
+
 def test_a_duration_ends_the_show(serve) -> None:
     with serve("--duration", "1") as (server, _):
         assert server.process.wait(20) == 0

@@ -7,7 +7,7 @@ the last block moves the whole picture.
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,41 +64,52 @@ def compose(bends: Iterable[Bend], layers: tuple[str, ...]) -> Matrix:
     return np.clip(matrices[:, :2], -FARTHEST, FARTHEST).astype(np.float32)
 
 
-class Warp:
-    """Where every sample of a bent layer comes from; made once a frame, then applied to all that moves together.
+class Places(NamedTuple):
+    """Where every sample of a bent layer comes from: the four samples around it, (size, size) int32, and its share.
 
-    Bilinear, with the borders reflected. The identity leaves every sample exactly as it is.
+    They count along the rows. Found by `find_places` once a frame, then used by `warp` for all that moves together.
     """
 
-    def __init__(self, matrix: Tensor, size: int) -> None:
-        """`matrix` (2, 3) as `compose` returns it, for layers of `size` by `size`."""
-        # Half-integers, so that the identity gives whole numbers without rounding.
-        places = ops.arange(size, dtype="float32") - (size - 1) / 2
-        x, y = places[None, :], places[:, None]
-        column = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * size + (size - 1) / 2
-        row = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * size + (size - 1) / 2
-        *columns, self._right_share = _neighbours(column, size)
-        *rows, self._lower_share = _neighbours(row, size)
-        self._corners = [ops.reshape(row * size + column, (-1,)) for row in rows for column in columns]
+    upper_left: Tensor
+    upper_right: Tensor
+    lower_left: Tensor
+    lower_right: Tensor
+    right_share: Tensor
+    lower_share: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """x (n, size, size, C), warped."""
-        n, height, width, channels = x.shape
-        flat = ops.reshape(x, (n, height * width, channels))
-        upper_left, upper_right, lower_left, lower_right = (
-            ops.reshape(ops.take(flat, corner, axis=1), (n, height, width, channels)) for corner in self._corners
-        )
-        right = ops.cast(self._right_share, x.dtype)[None, :, :, None]
-        lower = ops.cast(self._lower_share, x.dtype)[None, :, :, None]
-        upper_row = upper_left + right * (upper_right - upper_left)
-        lower_row = lower_left + right * (lower_right - lower_left)
-        return upper_row + lower * (lower_row - upper_row)
+
+def find_places(matrix: Tensor, size: int) -> Places:
+    """Return the places for an inverse matrix (2, 3), see `compose`, in a layer of `size` by `size` samples.
+
+    The identity gives every sample its own place exactly. Beyond the borders, the layer is reflected.
+    """
+    # Half-integers, so that the identity gives whole numbers without rounding.
+    steps = ops.arange(size, dtype="float32") - (size - 1) / 2
+    x, y = steps[None, :], steps[:, None]
+    column = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * size + (size - 1) / 2
+    row = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * size + (size - 1) / 2
+    left, right, right_share = _neighbours(column, size)
+    upper, lower, lower_share = _neighbours(row, size)
+    upper, lower = upper * size, lower * size
+    return Places(upper + left, upper + right, lower + left, lower + right, right_share, lower_share)
+
+
+def warp(x: Tensor, places: Places) -> Tensor:
+    """Return x (n, size, size, C) taken from `places`, bilinear."""
+    n, height, width, channels = x.shape
+    samples = ops.reshape(x, (n, height * width, channels))
+    upper_left, upper_right, lower_left, lower_right = (ops.take(samples, corner, axis=1) for corner in places[:4])
+    right, lower = (ops.cast(share, x.dtype)[None, :, :, None] for share in places[4:])
+    # Differences, not weighted sums: where a share is 0, nothing is added.
+    upper_row = upper_left + right * (upper_right - upper_left)
+    lower_row = lower_left + right * (lower_right - lower_left)
+    return upper_row + lower * (lower_row - upper_row)
 
 
 def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the samples before and after a place on an axis, mirrored at the borders, and the share of the latter.
 
-    A border's own sample appears twice. Reckoned in float32: integer division would be what a warp spends its time with.
+    A border's own sample appears twice.
     """
     period = 2.0 * size
     place = place - period * ops.floor(place / period)
@@ -107,5 +118,5 @@ def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _mirror(index: Tensor, size: int) -> Tensor:
-    """Return the sample that stands at 0 <= index <= 2 size in samples followed by their mirror image, over and over."""
+    """Return which sample stands at 0 <= index <= 2 size, where all samples are followed by their mirror image."""
     return ops.cast(ops.maximum(ops.minimum(index, 2 * size - 1 - index), 0), "int32")

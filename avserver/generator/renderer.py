@@ -88,17 +88,17 @@ class Renderer:
         if not np.isfinite([*grade, spec.truncation_psi]).all():
             raise WireError(f"a grade and a truncation are finite, got {spec.grade} and {spec.truncation_psi}")
         ws = self._mixer.mix(spec)
-        warps = compose(spec.bends, self.bent_layers)
-        drawn = self._draw(ws, self._noise_coefficients(spec.noise), warps, grade)
+        matrices = compose(spec.bends, self.bent_layers)
+        drawn = self._draw(ws, self._noise_coefficients(spec.noise), matrices, grade)
         return self._fit(backend.to_numpy(drawn)[0])
 
-    def _picture(self, ws: Tensor, noise: Tensor, warps: Tensor, grade: Tensor) -> Tensor:
+    def _picture(self, ws: Tensor, noise: Tensor, matrices: Tensor, grade: Tensor) -> Tensor:
         """The compiled part: ws, (convolutions, 4) noise coefficients, matrices and grade to (1, H, W, 3) uint8."""
         fields = {
             conv.name: (ops.convert_to_tensor(self._fields[conv.name]), noise[i])
             for i, conv in enumerate(self._synthesis.convolutions)
         }
-        return self._synthesis.draw(ws, fields, warps, lambda image: develop(image, grade))
+        return self._synthesis.draw(ws, fields, matrices, lambda image: develop(image, grade))
 
     def _noise_coefficients(self, levels: Sequence[NoiseLevel]) -> npt.NDArray[np.float32]:
         by_resolution = {}

@@ -9,7 +9,7 @@ from avserver.errors import ModelError, nearest
 from avserver.generator import filters
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.backend import ops, stage
-from avserver.generator.bending import Warp
+from avserver.generator.bending import Places, find_places, warp
 from avserver.generator.checkpoint import Tensors
 from avserver.generator.layers import Convolution, ToRGB
 
@@ -79,7 +79,7 @@ class Synthesis:
         self,
         ws: Tensor,
         noise: Mapping[str, Noise],
-        warps: Tensor = None,
+        matrices: Tensor = None,
         develop: Callable[[Tensor], Tensor] = lambda image: image,
     ) -> Tensor:
         """Return develop(image), the image (n, H, W, 3) in float32, nominally in [-1, 1].
@@ -87,10 +87,11 @@ class Synthesis:
         Args:
             ws: (n, num_ws, w_dim).
             noise: by the convolution's name; one that is not named gets none.
-            warps: (len(bent_layers), 2, 3), see `bending.compose`; None bends nothing.
+            matrices: (len(bent_layers), 2, 3), see `bending.compose`; None bends nothing.
             develop: what becomes of the finished image, compiled with the last layer.
         """
         styles, demodulations, colours = stage(self._styles)(ws)
+        bends = {} if matrices is None else stage(self._find_bends)(matrices)
         styles.append(None)  # nothing is convolved after the last block
         x, image, i = stage(self._begin)(ops.convert_to_tensor(self.const), styles[0]), None, 0
         for block, colour in zip(self.blocks, colours, strict=True):
@@ -102,11 +103,11 @@ class Synthesis:
             drawn = (conv.convolve(x), demodulations[i], noise.get(conv.name), colour, image)
             i += 1
             extend, hand_on = self._extend(block), self._hand_on(block, develop)
-            if warps is None or block.name not in self.bent_layers:
-                x, image = stage(_in_turn(extend, hand_on))(drawn, (styles[i], None))
-            else:
+            if block.name in bends:
                 # Apart, or what is warped would be computed anew for each of the samples that it is taken from.
-                x, image = stage(hand_on)(*stage(extend)(*drawn), styles[i], warps[self.bent_layers.index(block.name)])
+                x, image = stage(hand_on)(*stage(extend)(*drawn), styles[i], bends[block.name])
+            else:
+                x, image = stage(_in_turn(extend, hand_on))(drawn, (styles[i], None))
         return image
 
     def _begin(self, const: Tensor, style: Tensor) -> Tensor:
@@ -119,6 +120,10 @@ class Synthesis:
         # A block's colours share their w with the next block's first convolution.
         colours = [block.torgb.modulated(ws[:, 2 * i + 1]) for i, block in enumerate(self.blocks)]
         return styles, demodulations, colours
+
+    def _find_bends(self, matrices: Tensor) -> dict[str, Places]:
+        size = {block.name: block.resolution for block in self.blocks}
+        return {layer: find_places(matrices[i], size[layer]) for i, layer in enumerate(self.bent_layers)}
 
     def _finish_convolution(self, conv: Convolution) -> Callable[..., Tensor]:
         def finish(y: Tensor, demodulation: Tensor, noise: Noise | None, next_style: Tensor) -> Tensor:
@@ -141,11 +146,13 @@ class Synthesis:
     def _hand_on(self, block: Block, develop: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
         """Return what bends a block's activations and picture, and makes them ready for the next block."""
 
-        def hand_on(x: Tensor, image: Tensor, next_style: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-            warp = (lambda moved: moved) if matrix is None else Warp(matrix, block.resolution)
-            if x is None:
-                return None, develop(warp(image))
-            return ops.cast(warp(x) * next_style[:, None, None, :], self.precision), warp(image)
+        def hand_on(x: Tensor, image: Tensor, next_style: Tensor, bend: Places | None) -> tuple[Tensor, Tensor]:
+            if bend is not None:
+                image = warp(image, bend)
+                x = None if x is None else warp(x, bend)
+            if block is self.blocks[-1]:
+                return None, develop(image)
+            return ops.cast(x * next_style[:, None, None, :], self.precision), image
 
         return hand_on
 

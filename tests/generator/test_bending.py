@@ -6,13 +6,13 @@ import pytest
 from avserver.errors import ModelError, WireError
 from avserver.frame_spec import Bend
 from avserver.generator.backend import to_numpy
-from avserver.generator.bending import Warp, compose
+from avserver.generator.bending import compose, find_places, warp
 
 SIZE = 16
 
 
 def warped(x, *bends):
-    return to_numpy(Warp(compose(bends, ("b16",))[0], SIZE)(x))
+    return to_numpy(warp(x, find_places(compose(bends, ("b16",))[0], SIZE)))
 
 
 def bend(transform, *values):
