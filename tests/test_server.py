@@ -290,20 +290,23 @@ def test_the_preview_shows_the_show_and_turns_it(tiny_model: Path, song: Path, t
         server.wait_until("playing")
         page.goto(f"http://{HOST}:{server.preview}/")
         # The picture is that of the model, not the stand-in, and it moves.
-        page.wait_for_function("document.getElementById('picture').width === 16")
-        grab = "document.getElementById('picture').toDataURL()"
+        picture = "document.getElementById('picture')"
+        wait_for(lambda: page.evaluate(f"{picture}.width") == 16)
         seen = set()
-        for _ in range(10):
-            seen.add(page.evaluate(grab))
-            page.wait_for_timeout(200)
-        assert len(seen) > 3
-        page.get_by_label("/grade/saturation", exact=True).fill("0")
-        end_s = time.monotonic() + 5
-        while server.osc.ask("/grade/saturation") != [0.0]:
-            assert time.monotonic() < end_s, "the slider did not reach the server"
+        wait_for(lambda: seen.add(page.evaluate(f"{picture}.toDataURL()")) or len(seen) > 3)
+        slider = page.get_by_label("/grade/saturation", exact=True)
+        slider.fill("0")
+        wait_for(lambda: server.osc.ask("/grade/saturation") == [0.0])
         # And what OSC turns, the page shows.
         server.osc.send("/grade/saturation", 1.5)
-        page.wait_for_function("document.querySelector('[aria-label=\"/grade/saturation\"]').value === '1.5'")
+        wait_for(lambda: slider.input_value() == "1.5")
+
+
+def wait_for(happened: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < end_s, f"nothing of the kind within {timeout_s} s"
+        time.sleep(0.1)
 
 
 def test_a_duration_ends_the_show(serve) -> None:
