@@ -34,10 +34,11 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.installed
 
-# The preview is tested in a real browser.
+# The preview is tested in a real browser, driven by Playwright, whose program needs libatomic.
 .PHONY: browser
 browser:
-	@command -v chromium-headless-shell >/dev/null || sh .ci/apt chromium-headless-shell
+	@{ command -v chromium-headless-shell && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null \
+		|| sh .ci/apt chromium-headless-shell libatomic1
 
 # Names, versions and hashes of everything that is installed; needs uv.
 lock:
