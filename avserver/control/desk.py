@@ -3,11 +3,10 @@
 from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 
-from avserver.control.events import Event, Reply
+from avserver.control.events import ROOT, Event, Reply
 from avserver.control.params import Kind, ParamTable, Value
 from avserver.errors import ParamError
 
-ROOT = "/avserver"
 PANIC = "/panic"
 # Feedback goes to this many clients. A UDP client that left never says so: the one unheard for longest makes room.
 MAX_SUBSCRIBERS = 64

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+# What every OSC address begins with on the wire; inside, addresses go without it.
+ROOT = "/avserver"
 # Ten seconds of the densest stream that a fader bank sends; beyond that the oldest are of no interest to anyone.
 QUEUE_LENGTH = 10_000
 # Sequencers schedule a bar ahead; a time tag beyond a minute is a clock that is set wrongly.

@@ -1,17 +1,16 @@
 """The OSC server: a UDP socket and its thread, which turn packets into events and nothing else."""
 
-import errno
 import logging
 import selectors
 import socket
 import threading
 from functools import partial
 
-from avserver.control.events import Event, EventQueue
+from avserver.addresses import bound_socket
+from avserver.control.events import ROOT, Event, EventQueue
 from avserver.control.osc_packet import Bundle, decode, encode
-from avserver.errors import AddressInUse, ConfigError, WireError
+from avserver.errors import WireError
 
-ROOT = "/avserver"
 FAIL = f"{ROOT}/fail"
 
 _LOG = logging.getLogger(__name__)
@@ -39,7 +38,9 @@ class OscServer:
 
     def __init__(self, host: str, port: int, queue: EventQueue) -> None:
         self._queue = queue
-        self._socket = _bound_socket(host, port)
+        self._socket = bound_socket(host, port, socket.SOCK_DGRAM, name="OSC", choose="--osc-port or [osc] port")
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         self.received = 0
         self.malformed = 0
@@ -104,25 +105,3 @@ class OscServer:
             self.unsent += 1
             if self.unsent == 1:
                 _LOG.warning("an OSC answer to %s was not sent: %s (more are only counted)", destination[0], err)
-
-
-def _bound_socket(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:  # the C library would take it modulo 65536
-        raise ConfigError(f"an OSC port is a number from 0 to 65535, got {port}")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        sock = socket.socket(family, kind, protocol)
-    except OSError as err:
-        raise ConfigError(f"OSC cannot listen on {host}:{port}: {err}") from err
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-        sock.bind(address)
-    except OSError as err:
-        sock.close()
-        if err.errno == errno.EADDRINUSE:
-            raise AddressInUse(
-                f"OSC port {port} on {host} is in use; choose another with --osc-port or [osc] port"
-            ) from err
-        raise ConfigError(f"OSC cannot listen on {host}:{port}: {err.strerror}") from err
-    return sock

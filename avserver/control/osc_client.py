@@ -6,10 +6,9 @@ import time
 from types import TracebackType
 from typing import Self
 
+from avserver.control.events import ROOT
 from avserver.control.osc_packet import decode, encode
 from avserver.errors import ConfigError, WireError
-
-ROOT = "/avserver"
 
 
 class OscClient:

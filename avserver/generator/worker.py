@@ -131,11 +131,6 @@ class RenderWorker:
         """What to wait on for news, None while there is no process."""
         return self._pipe
 
-    @property
-    def busy(self) -> bool:
-        """Whether a spec is being drawn."""
-        return self._drawing is not None
-
     def start(self) -> None:
         """Start the process; it reports by itself when it is ready."""
         here, there = self._context.Pipe()

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import zmq
 
+from avserver.addresses import is_loopback
 from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import Frame
-from avserver.outputs.loopback import is_loopback
 from avserver.outputs.output import Output
 
 # A subscriber that stalls holds back at most so many frames here; then it misses some.

@@ -1,6 +1,5 @@
 """A show without a model or music: pictures that move, signals that swing, and a real desk."""
 
-import dataclasses
 import math
 import threading
 import time
@@ -42,7 +41,7 @@ class FakeShow:
         self.preview = WebPreview(
             "127.0.0.1",
             preview_port,
-            describe=[dataclasses.asdict(param) for param in TABLE.values()],
+            describe=[param.to_plain() for param in TABLE.values()],
             values=lambda: self.desk.values,
             put=self.queue.put,
         )

@@ -19,11 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from avserver.control.events import Event
+from avserver.control.events import ROOT, Event
 from avserver.frame import Frame
 from avserver.signals import Signals
 
-ROOT = "/avserver"
 MAX_VIEWERS = 32
 # Viewers turn knobs; nothing they have to say is longer.
 MAX_MESSAGE_BYTES = 16_384

@@ -1,14 +1,13 @@
 """WebPreview: the output that is a web page. It lives in a thread of its own, which the show never waits for."""
 
 import asyncio
-import errno
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from avserver.errors import AddressInUse, ConfigError
+from avserver.addresses import bound_socket, is_loopback
+from avserver.errors import ConfigError
 from avserver.frame import Frame
-from avserver.outputs.loopback import is_loopback
 from avserver.outputs.output import Output
 from avserver.outputs.web.audience import Audience
 from avserver.signals import Signals
@@ -45,8 +44,6 @@ class WebPreview(Output):
         insecure: bool = False,
     ) -> None:
         super().__init__(f"preview {host}:{port}")
-        if not 0 <= port <= 65535:  # the C library would take it modulo 65536
-            raise ConfigError(f"a preview port is a number from 0 to 65535, got {port}")
         if not insecure and not is_loopback(host):
             raise ConfigError(
                 f"the preview on {host} can be reached by other machines, where anybody may turn everything; "
@@ -75,7 +72,10 @@ class WebPreview(Output):
         self._audience.observe(signals, values)
 
     def _open(self) -> None:
-        listener = _listener(*self.address)
+        listener = bound_socket(
+            *self.address, socket.SOCK_STREAM, name="preview", choose="--preview-port or [preview] port"
+        )
+        listener.listen()
         self.address = (self.address[0], listener.getsockname()[1])
         self._thread = threading.Thread(target=self._run, args=(listener,), name="web", daemon=True)
         self._thread.start()
@@ -115,24 +115,3 @@ class WebPreview(Output):
         self._stop_serving = server.stop
         if not self._stopping.is_set():
             await server.serve([listener])
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as err:
-        raise ConfigError(f"the preview cannot listen on {host}:{port}: {err}") from err
-    try:
-        # Without it a port stays taken for a minute after a show with viewers has ended.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError as err:
-        listener.close()
-        if err.errno == errno.EADDRINUSE:
-            raise AddressInUse(
-                f"preview port {port} on {host} is in use; choose another with --preview-port or [preview] port"
-            ) from err
-        raise ConfigError(f"the preview cannot listen on {host}:{port}: {err.strerror}") from err
-    return listener

@@ -22,8 +22,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 
+from avserver.addresses import is_loopback
 from avserver.frame import Frame
-from avserver.outputs.loopback import is_loopback
 from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, Audience
 
 JPEG_QUALITY = 85
