@@ -85,6 +85,21 @@ class Grade:
     saturation: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """What whoever decides frames has to know of a model.
+
+    Attributes:
+        num_ws: how many w a picture takes.
+        noise_resolutions: the resolutions (px) of the layers that take noise; none in StyleGAN3.
+        layers: names of the layers that may be bent.
+    """
+
+    num_ws: int
+    noise_resolutions: tuple[int, ...]
+    layers: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSpec:
     """One frame, decided.

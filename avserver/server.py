@@ -21,7 +21,7 @@ from avserver.control.osc import OscServer
 from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_ring import FrameRing
-from avserver.generator.architecture import StyleGAN2Config
+from avserver.frame_spec import ModelShape
 from avserver.generator.checkpoint import inspect
 from avserver.generator.worker import RenderWorker, WorkerSettings
 from avserver.meter import Meter
@@ -35,7 +35,7 @@ _FORCED = 130  # what a shell calls a program that Ctrl-C ended
 
 
 def build_engine(
-    *, source: AudioSource, patch: Patch, model: StyleGAN2Config, queue: EventQueue, desk: Desk, meter: Meter
+    *, source: AudioSource, patch: Patch, model: ModelShape, queue: EventQueue, desk: Desk, meter: Meter
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered."""
     return Engine(
@@ -43,7 +43,7 @@ def build_engine(
         queue=queue,
         desk=desk,
         mapper=Mapper(patch, patch.param_table()),
-        scene=Scene(patch, num_ws=model.num_ws, resolution=model.resolution),
+        scene=Scene(patch, model),
         meter=meter,
     )
 
@@ -100,7 +100,7 @@ class Server:
             lines.append(f"preview       {self._preview.url}")
         if self._zeromq:
             lines.append(f"frames        {self._zeromq.address} (ZeroMQ PUB)")
-        absent = [bend.name for bend in self._patch.bends if bend.layer not in self._model.blocks]
+        absent = [bend.name for bend in self._patch.bends if bend.layer not in self._model.shape.layers]
         if absent:
             lines.append(f"left out      bends of layers that this model does not have: {', '.join(absent)}")
         lines.append(f"knobs         OSC on {host}:{port}, every address: avserver params")
@@ -157,7 +157,9 @@ class Server:
         worker = RenderWorker(
             WorkerSettings(
                 model=self._model_path,
-                bent_layers=tuple({bend.layer: None for bend in self._patch.bends if bend.layer in self._model.blocks}),
+                bent_layers=tuple(
+                    {bend.layer: None for bend in self._patch.bends if bend.layer in self._model.shape.layers}
+                ),
                 size=show.frame.size,
                 ring=ring.name,
             ),
@@ -167,7 +169,7 @@ class Server:
         stack.callback(worker.close)
         self._live = LiveShow(
             engine=build_engine(
-                source=self._source, patch=self._patch, model=self._model, queue=queue, desk=desk, meter=meter
+                source=self._source, patch=self._patch, model=self._model.shape, queue=queue, desk=desk, meter=meter
             ),
             clock=WallClock(show.frame.fps),
             worker=worker,

@@ -28,7 +28,9 @@ FPS = 20
 def engine(patch: Patch, queue: EventQueue | None = None) -> Engine:
     queue = queue or EventQueue()
     desk = Desk(patch.param_table(), dict)
-    return build_engine(source=open_source("demo"), patch=patch, model=MODEL, queue=queue, desk=desk, meter=Meter())
+    return build_engine(
+        source=open_source("demo"), patch=patch, model=MODEL.shape, queue=queue, desk=desk, meter=Meter()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,13 @@ TAKEOVERS = ("jump",)
 _KINDS = ("choir", "bend", "modulate", "midi")
 _ONSET_NAMES = tuple(f"{stem}.{band}" for stem in STEMS for band in BANDS)
 _SOURCES = LEVEL_NAMES + ENVELOPE_NAMES
-# NVIDIA's names of a StyleGAN2 synthesis network's blocks: b4, b8, … by resolution.
+# NVIDIA's names: StyleGAN2's blocks b4, b8, … by resolution and their parts, StyleGAN3's layers by number, size and
+# channels. Which of them a model has shows when it is loaded.
 _BLOCKS = tuple(f"b{2**power}" for power in range(2, 12))
+_PARTS = tuple(
+    f"{block}.{part}" for block in _BLOCKS for part in ("conv0", "conv1", "torgb") if block != "b4" or part != "conv0"
+)
+_STYLEGAN3_LAYER = re.compile(r"L\d{1,2}_\d{1,4}_\d{1,4}")
 # Longest envelope and glide; nothing in music that a picture answers takes longer.
 _LONGEST_S = 30.0
 
@@ -131,7 +136,12 @@ def _bend(entry: Entry) -> BendPatch:
         for name, value in values.items()
         if entry.has(name)
     }
-    return BendPatch(entry.name(), entry.choice("layer", _BLOCKS), transform, start)
+    return BendPatch(entry.name(), _layer(entry), transform, start)
+
+
+def _layer(entry: Entry) -> str:
+    layer = entry.text_of("layer")
+    return layer if _STYLEGAN3_LAYER.fullmatch(layer) else entry.choice("layer", ("input", *_BLOCKS, *_PARTS))
 
 
 def _modulation(entry: Entry, params: ParamTable) -> Modulation:

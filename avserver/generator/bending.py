@@ -6,17 +6,19 @@ the last block moves the whole picture.
 """
 
 import math
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from avserver.errors import ModelError, WireError, nearest
 from avserver.frame_spec import TRANSFORMS, Bend
-from avserver.generator.backend import ops
+from avserver.generator.architecture import Layer
+from avserver.generator.backend import ops, stage
 
 Tensor = Any
+Place = Literal["before", "after"]  # the nonlinearity
 Matrix = npt.NDArray[np.float32]
 
 IDENTITY: Matrix = np.eye(2, 3, dtype=np.float32)
@@ -120,3 +122,56 @@ def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
 def _mirror(index: Tensor, size: int) -> Tensor:
     """Return which sample stands at 0 <= index <= 2 size, where all samples are followed by their mirror image."""
     return ops.cast(ops.maximum(ops.minimum(index, 2 * size - 1 - index), 0), "int32")
+
+
+class Bending:
+    """The bends of one picture, as a network applies them: asked at each of its layers."""
+
+    def __init__(self, places: Mapping[str, Places]) -> None:
+        self._places = places
+
+    def touches(self, layer: str, place: Place = "after") -> bool:
+        """Return whether anything is done to the layer's activations before or after its nonlinearity.
+
+        If so, they must come from a stage of their own (see `passage`).
+        """
+        return place == "after" and layer in self._places
+
+    def __call__(self, x: Tensor, layer: str, place: Place = "after") -> Tensor:
+        """Return the activations x (n, H, W, C) of a touched layer, bent."""
+        return warp(x, self._places[layer])
+
+    def picture(self, image: Tensor, block: str) -> Tensor:
+        """Return the picture so far (n, H, W, 3), moved as the activations of `block` are."""
+        return warp(image, self._places[block])
+
+
+NO_BENDS = Bending({})
+
+
+class BendPlan:
+    """Which layers of a model may be bent; fixed when a program is compiled, where the values of bends are not.
+
+    Raises ModelError for a layer that the model doesn't have.
+    """
+
+    def __init__(self, bent_layers: Iterable[str], layers: Iterable[Layer]) -> None:
+        known = {layer.name: layer for layer in layers}
+        for name in bent_layers:
+            if name not in known:
+                raise ModelError(f"the model has no layer {name!r}, {nearest(name, known)}")
+        self.bent_layers = tuple(dict.fromkeys(bent_layers))
+        self._layers = known
+
+    def values(self, bends: Iterable[Bend]) -> Matrix:
+        """Return what `begin` needs to know of a frame's bends: (len(bent_layers), 2, 3)."""
+        return compose(bends, self.bent_layers)
+
+    def begin(self, values: Tensor) -> Bending:
+        """Return the bends of a frame, in the program that draws it."""
+        if not self.bent_layers:
+            return NO_BENDS
+        return Bending(stage(self._find)(values))
+
+    def _find(self, values: Tensor) -> dict[str, Places]:
+        return {name: find_places(values[i], self._layers[name].size) for i, name in enumerate(self.bent_layers)}

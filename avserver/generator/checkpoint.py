@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from avserver.errors import ModelError
-from avserver.generator.architecture import StyleGAN2Config, from_plain, to_plain
+from avserver.generator.architecture import NetworkConfig, from_plain, to_plain
 
 METADATA_KEY = "avserver"
 
@@ -25,7 +25,7 @@ Tensors = dict[str, npt.NDArray[np.float32]]
 class Checkpoint:
     """A network's configuration and its tensors, float32, by official name (checked: all there, all of their shape)."""
 
-    config: StyleGAN2Config
+    config: NetworkConfig
     tensors: Tensors
 
 
@@ -40,7 +40,7 @@ def read(path: str | Path) -> Checkpoint:
     return _opened(path, _take)
 
 
-def inspect(path: str | Path) -> StyleGAN2Config:
+def inspect(path: str | Path) -> NetworkConfig:
     """Return the configuration of a model, checked against the shapes of its tensors, without reading those.
 
     Raises:
@@ -64,7 +64,7 @@ def write(
 class _Stored:
     """An open file: its configuration, the shapes of its tensors by official name, and how to get one."""
 
-    config: StyleGAN2Config
+    config: NetworkConfig
     shapes: Mapping[str, tuple[int, ...]]
     get: Callable[[str], npt.NDArray[Any]]
 
@@ -97,7 +97,7 @@ def _open_safetensors(path: Path, use: Callable[[_Stored], Result]) -> Result:
         raise ModelError(f"not a readable safetensors file ({err})") from err
 
 
-def _config(text: str) -> StyleGAN2Config:
+def _config(text: str) -> NetworkConfig:
     try:
         plain = json.loads(text)
     except ValueError as err:
@@ -119,7 +119,7 @@ def _open_npz(path: Path, use: Callable[[_Stored], Result]) -> Result:
         raise ModelError(f"not a readable .npz file ({err})") from err
 
 
-def _official_config(text: str) -> StyleGAN2Config:
+def _official_config(text: str) -> NetworkConfig:
     """Translate the constructor arguments of the official generator into ours."""
     try:
         meta = json.loads(text)

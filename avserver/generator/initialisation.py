@@ -148,7 +148,7 @@ def _convolve(tensors: Tensors, name: str, x: Array, ws: Array) -> Array:
     style = conv.style(ws)
     y = conv.convolve(x * style[:, None, None, :])
     noise = conv.noise_const * np.float32(conv.noise_strength)
-    return backend.to_numpy(conv.activate(y, conv.demodulation(style), noise))
+    return backend.to_numpy(conv.activate(conv.level(y, conv.demodulation(style), noise)))
 
 
 def _set_colours(tensors: Tensors, name: str, share: float, x: Array, ws: Array, rng: np.random.Generator) -> Array:

@@ -23,6 +23,7 @@ GAIN = np.float32(np.sqrt(2))  # keeps the variance through a leaky ReLU
 # Below this many channels XLA finds nothing to vectorise along them: a blur is twice as fast as a convolution of its
 # own, and a matrix product as a sum.
 NARROW = 16
+HALF_POWER = np.float32(np.sqrt(0.5))  # two ways of equal variance, each times this, sum to the same variance
 
 
 class Style:
@@ -41,18 +42,24 @@ class Style:
 class Convolution:
     """A modulated 3 by 3 convolution with noise, bias and leaky ReLU; `conv0` layers double the resolution.
 
-    Drawn in three steps, so that a backend may compile the outer two by themselves:
-    x scaled by the style → `convolve` → `activate` (demodulation, noise, bias, leaky ReLU).
+    Drawn in steps, so that a backend may compile those around the convolution by themselves:
+    x scaled by the style → `convolve` → `level` (demodulation, noise, bias) → `activate` (leaky ReLU).
+
+    Args:
+        clamp: the activations are clamped to ± this; 0 for not at all.
 
     Attributes:
         name: the official one, `synthesis.b64.conv0`.
+        output_gain: by which a positive output is multiplied, beside the √2 that is in everything before.
         resolution: of its output (px).
         noise_strength: what the model multiplies noise of unit variance by.
         noise_const: (resolution, resolution) the noise that the model was trained to show when it shall not move.
     """
 
-    def __init__(self, tensors: Tensors, name: str, *, precision: str) -> None:
+    def __init__(self, tensors: Tensors, name: str, *, precision: str, clamp: float = 0.0) -> None:
         self.name = name
+        self.clamp = clamp
+        self.output_gain = np.float32(1.0)
         self.doubles = name.endswith("conv0")
         self.noise_const = tensors[f"{name}.noise_const"]
         self.resolution = self.noise_const.shape[0]
@@ -87,8 +94,8 @@ class Convolution:
             return filters.blur_depthwise(y, self.filter) if self.blurs_apart else y
         return ops.conv(x, weight, strides=1, padding="same", data_format="channels_last")
 
-    def activate(self, y: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
-        """Finish the layer: (n, resolution, resolution, out), in float32.
+    def level(self, y: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
+        """Return what goes into the nonlinearity, √2 times: (n, resolution, resolution, out), in float32.
 
         Args:
             y: what `convolve` returned.
@@ -105,13 +112,38 @@ class Convolution:
         y = y * demodulation[:, None, None, :] + self.bias
         if noise is not None:
             y = y + (noise * GAIN)[None, :, :, None]
-        return leaky_relu(y)
+        return y
+
+    def activate(self, y: Tensor) -> Tensor:
+        """Finish the layer: leaky ReLU, gain and clamp."""
+        y = leaky_relu(y)
+        if self.output_gain != 1:
+            y = y * self.output_gain
+        return clamped(y, self.clamp * float(self.output_gain))
+
+
+class Shortcut:
+    """The way round a residual block: a 1 by 1 convolution, then doubling."""
+
+    def __init__(self, tensors: Tensors, name: str, kernel: filters.Array) -> None:
+        weight = tensors[f"{name}.weight"][:, :, 0, 0].T  # in, out
+        self.weight = weight * (HALF_POWER / np.sqrt(np.float32(weight.shape[0])))
+        self._kernel = kernel
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """x (n, R / 2, R / 2, in) to (n, R / 2, R / 2, out)."""
+        return ops.matmul(x, ops.convert_to_tensor(self.weight))
+
+    def double(self, x: Tensor) -> Tensor:
+        """Return x at twice its size."""
+        return filters.double(x, self._kernel)
 
 
 class ToRGB:
     """The 1 by 1 convolution from a block's activations to its share of the picture, modulated, not demodulated."""
 
-    def __init__(self, tensors: Tensors, name: str) -> None:
+    def __init__(self, tensors: Tensors, name: str, *, clamp: float = 0.0) -> None:
+        self.clamp = clamp
         weight = tensors[f"{name}.weight"][:, :, 0, 0].T  # in, rgb
         self.style = Style(tensors, name, gain=1.0 / np.sqrt(weight.shape[0]))
         self.weight = np.ascontiguousarray(weight)
@@ -125,6 +157,12 @@ class ToRGB:
         """x (n, H, W, in) and its modulated weights (n, in, 3) to (n, H, W, 3)."""
         n, height, width, channels = x.shape
         if channels < NARROW:
-            return sum(x[..., i : i + 1] * weight[:, None, None, i] for i in range(channels)) + self.bias
-        rgb = ops.matmul(ops.reshape(x, (n, height * width, channels)), weight)
-        return ops.reshape(rgb, (n, height, width, 3)) + self.bias
+            rgb = sum(x[..., i : i + 1] * weight[:, None, None, i] for i in range(channels))
+        else:
+            rgb = ops.matmul(ops.reshape(x, (n, height * width, channels)), weight)
+        return clamped(ops.reshape(rgb, (n, height, width, 3)) + self.bias, self.clamp)
+
+
+def clamped(x: Tensor, limit: float) -> Tensor:
+    """Return x within ± limit; 0 is no limit."""
+    return ops.clip(x, -limit, limit) if limit else x

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from avserver.generator.architecture import StyleGAN2Config
+from avserver.generator.architecture import NetworkConfig
 from avserver.generator.backend import ops
 from avserver.generator.checkpoint import Tensors
 
@@ -22,7 +22,7 @@ class MappingNetwork:
         w_avg: (w_dim,) numpy, the w that truncation pulls towards.
     """
 
-    def __init__(self, config: StyleGAN2Config, tensors: Tensors, *, depth: int | None = None) -> None:
+    def __init__(self, config: NetworkConfig, tensors: Tensors, *, depth: int | None = None) -> None:
         """`depth` cuts the network off behind that many layers."""
         self.config = config
         self.w_avg = tensors["mapping.w_avg"]

@@ -11,7 +11,7 @@ from avserver.generator import backend, checkpoint
 from avserver.generator.architecture import architecture_of
 from avserver.generator.mapping_network import MappingNetwork
 from avserver.generator.seeds import truncate
-from avserver.generator.stylegan2 import Synthesis
+from avserver.generator.synthesis import make_synthesis
 
 Array = npt.NDArray[np.float32]
 
@@ -36,7 +36,7 @@ class Generator:
         self.z_dim, self.w_dim, self.c_dim = config.z_dim, config.w_dim, config.c_dim
         self.architecture = architecture_of(config)
         self._mapping = MappingNetwork(config, model.tensors)
-        self._synthesis = Synthesis(config, model.tensors)
+        self._synthesis = make_synthesis(config, model.tensors)
         self._draw = {mode: backend.program(lambda ws, mode=mode: self._image(ws, mode)) for mode in NOISE_MODES}
 
     def mapping(
@@ -53,8 +53,8 @@ class Generator:
         Raises ModelError if z or c have another shape than the model takes.
         """
         z = _checked(z, "z", (self.z_dim,))
-        if (c is not None) != bool(self.c_dim):
-            raise ModelError(f"the model takes labels c of {self.c_dim} classes, got {'none' if c is None else 'some'}")
+        if c is None and self.c_dim:
+            raise ModelError(f"the model takes labels c of {self.c_dim} classes, got none")
         label = None if c is None else _checked(c, "c", (self.c_dim,))
         if label is not None and len(label) != len(z):
             raise ModelError(f"expected one label per z, got {len(label)} labels and {len(z)} z")
@@ -86,7 +86,7 @@ class Generator:
                 ops.convert_to_tensor(conv.noise_const[None]),
                 ops.convert_to_tensor(np.array([conv.noise_strength], np.float32)),
             )
-            for conv in self._synthesis.convolutions
+            for conv in self._synthesis.noisy
         }
         return self._synthesis.draw(ws, noise)
 

@@ -13,12 +13,12 @@ from avserver.errors import ModelError, WireError
 from avserver.frame_spec import FrameSpec, LatentTerm, NoiseLevel
 from avserver.generator import backend, checkpoint
 from avserver.generator.backend import ops
-from avserver.generator.bending import compose
+from avserver.generator.bending import BendPlan
 from avserver.generator.grading import develop, grade_values
 from avserver.generator.mapping_network import MappingNetwork
 from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
 from avserver.generator.seeds import SeedMixer
-from avserver.generator.stylegan2 import Synthesis
+from avserver.generator.synthesis import make_synthesis
 
 Tensor = Any
 
@@ -28,7 +28,7 @@ class Renderer:
 
     Args:
         path: of the model.
-        bent_layers: blocks (`b32`) that a spec's bends may name. A layer that is not among them costs nothing.
+        bent_layers: layers (`b32`) that a spec's bends may name. A layer that is not among them costs nothing.
         size: (width, height) of the pictures in px; the model's square is scaled to fill it and cropped around its
             centre. None: as the model draws them.
         precision: of the convolutions, "float32" or "bfloat16"; None takes what this machine is fast with.
@@ -36,7 +36,6 @@ class Renderer:
 
     Attributes:
         config: the model's configuration (`resolution`, `num_ws`, `z_dim`, …).
-        layers: names of the blocks, for bends.
         bent_layers, size, precision: as in effect.
 
     Raises:
@@ -56,15 +55,15 @@ class Renderer:
         backend.start(threads)
         model = checkpoint.read(path)
         self.config = model.config
-        self.layers = model.config.blocks
-        self.bent_layers = tuple(dict.fromkeys(bent_layers))
+        self._plan = BendPlan(bent_layers, self.config.layers)
+        self.bent_layers = self._plan.bent_layers
         self.size = size or (self.config.resolution, self.config.resolution)
         self.precision = backend.check_precision(precision)
-        self._synthesis = Synthesis(model.config, model.tensors, bent_layers=self.bent_layers, precision=self.precision)
+        self._synthesis = make_synthesis(model.config, model.tensors, precision=self.precision)
         mapping = MappingNetwork(model.config, model.tensors)
         map_z = backend.program(lambda z: mapping(z, _any_class(mapping)))
         self._mixer = SeedMixer(lambda z: backend.to_numpy(map_z(z)), mapping)
-        self._fields = {conv.name: make_fields(conv.name, conv.resolution) for conv in self._synthesis.convolutions}
+        self._fields = {conv.name: make_fields(conv.name, conv.resolution) for conv in self._synthesis.noisy}
         self._draw = backend.program(self._picture)
 
     @property
@@ -88,34 +87,32 @@ class Renderer:
         if not np.isfinite([*grade, spec.truncation_psi]).all():
             raise WireError(f"a grade and a truncation are finite, got {spec.grade} and {spec.truncation_psi}")
         ws = self._mixer.mix(spec)
-        matrices = compose(spec.bends, self.bent_layers)
-        drawn = self._draw(ws, self._noise_coefficients(spec.noise), matrices, grade)
+        drawn = self._draw(ws, self._noise_coefficients(spec.noise), self._plan.values(spec.bends), grade)
         return self._fit(backend.to_numpy(drawn)[0])
 
-    def _picture(self, ws: Tensor, noise: Tensor, matrices: Tensor, grade: Tensor) -> Tensor:
-        """The compiled part: ws, (convolutions, 4) noise coefficients, matrices and grade to (1, H, W, 3) uint8."""
+    def _picture(self, ws: Tensor, noise: Tensor, bends: Tensor, grade: Tensor) -> Tensor:
+        """The compiled part: ws, (convolutions, 4) noise coefficients, bends and grade to (1, H, W, 3) uint8."""
         fields = {
             conv.name: (ops.convert_to_tensor(self._fields[conv.name]), noise[i])
-            for i, conv in enumerate(self._synthesis.convolutions)
+            for i, conv in enumerate(self._synthesis.noisy)
         }
-        return self._synthesis.draw(ws, fields, matrices, lambda image: develop(image, grade))
+        return self._synthesis.draw(ws, fields, self._plan.begin(bends), lambda image: develop(image, grade))
 
     def _noise_coefficients(self, levels: Sequence[NoiseLevel]) -> npt.NDArray[np.float32]:
         by_resolution = {}
         for level in levels:
-            if level.resolution not in self.config.resolutions:
-                allowed = ", ".join(map(str, self.config.resolutions))
+            if level.resolution not in self.config.noise_resolutions:
+                allowed = ", ".join(map(str, self.config.noise_resolutions)) or "none"
                 raise ModelError(f"the model has no layers at {level.resolution!r} px, it has: {allowed}")
             if not all(math.isfinite(value) for value in (level.phase, level.strength, level.grain)):
                 raise WireError(f"noise takes finite numbers, got {level}")
             by_resolution[level.resolution] = coefficients(level)
         silent = np.zeros(FIELDS, np.float32)
-        return np.stack(
-            [
-                by_resolution.get(conv.resolution, silent) * np.float32(conv.noise_strength)
-                for conv in self._synthesis.convolutions
-            ]
-        )
+        rows = [
+            by_resolution.get(layer.resolution, silent) * np.float32(layer.noise_strength)
+            for layer in self._synthesis.noisy
+        ]
+        return np.array(rows, np.float32).reshape(len(rows), FIELDS)
 
     def _fit(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Scale to fill `size` and crop around the centre."""

@@ -1,21 +1,22 @@
-"""StyleGAN2's synthesis network, skip architecture (Karras et al. 2020, arXiv:1912.04958, figure 7b)."""
+"""StyleGAN2's synthesis network, skip, original and residual (Karras et al. 2020, arXiv:1912.04958, figure 7)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from avserver.errors import ModelError, nearest
 from avserver.generator import filters
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.backend import ops, stage
-from avserver.generator.bending import Places, find_places, warp
+from avserver.generator.bending import NO_BENDS, Bending, Place
 from avserver.generator.checkpoint import Tensors
-from avserver.generator.layers import Convolution, ToRGB
+from avserver.generator.layers import HALF_POWER, Convolution, Shortcut, ToRGB
+from avserver.generator.passage import Passage, State
 
 Tensor = Any
 # Fields (k, R, R) and their coefficients (k,); a layer's noise is their weighted sum.
 Noise = tuple[Tensor, Tensor]
+Develop = Callable[[Tensor], Tensor]
 
 
 class Block:
@@ -24,22 +25,24 @@ class Block:
     def __init__(self, config: StyleGAN2Config, tensors: Tensors, resolution: int, precision: str) -> None:
         self.name = f"b{resolution}"
         self.resolution = resolution
+        at = f"synthesis.{self.name}"
+        self.shortcut: Shortcut | None = None
+        if config.block_architecture == "resnet" and resolution > 4:
+            self.shortcut = Shortcut(tensors, f"{at}.skip", tensors[f"{at}.resample_filter"])
         self.convolutions = [
-            Convolution(tensors, name, precision=precision) for name in config.convolutions(resolution)
+            Convolution(tensors, name, precision=precision, clamp=config.conv_clamp)
+            for name in config.convolutions(resolution)
         ]
-        self.torgb = ToRGB(tensors, f"synthesis.{self.name}.torgb")
-        self._filter = tensors.get(f"synthesis.{self.name}.resample_filter", filters.binomial_filter())
+        if self.shortcut:
+            self.convolutions[-1].output_gain = HALF_POWER
+        self.torgb = None
+        if config.has_torgb(resolution):
+            self.torgb = ToRGB(tensors, f"{at}.torgb", clamp=config.conv_clamp)
+        self._filter = tensors.get(f"{at}.resample_filter", filters.binomial_filter())
 
-    def paint(self, x: Tensor, colour: Tensor, image: Tensor | None) -> Tensor:
-        """Return the picture so far: the blocks' before, doubled, and this block's share of it.
-
-        Args:
-            x: (n, R, R, channels).
-            colour: (n, channels, 3), see `ToRGB`.
-            image: (n, R / 2, R / 2, 3), None in the first block.
-        """
-        rgb = self.torgb(x, colour)
-        return rgb if image is None else filters.double(image, self._filter) + rgb
+    def double(self, image: Tensor) -> Tensor:
+        """Return the picture (n, R / 2, R / 2, 3) of the blocks before at this block's size."""
+        return filters.double(image, self._filter)
 
 
 class Synthesis:
@@ -47,118 +50,122 @@ class Synthesis:
 
     Args:
         config, tensors: of a checkpoint.
-        bent_layers: names of the blocks that `draw` is given a warp for (`b32`).
         precision: of the convolutions, "float32" or "bfloat16"; all else is float32.
 
-    Raises ModelError for a bent layer that the model doesn't have.
+    Attributes:
+        noisy: the layers that take noise, in order; each has `name`, `resolution`, `noise_strength`, `noise_const`.
     """
 
-    def __init__(
-        self,
-        config: StyleGAN2Config,
-        tensors: Tensors,
-        *,
-        bent_layers: tuple[str, ...] = (),
-        precision: str = "float32",
-    ) -> None:
-        for layer in bent_layers:
-            if layer not in config.blocks:
-                raise ModelError(f"the model has no layer {layer!r}, {nearest(layer, config.blocks)}")
+    def __init__(self, config: StyleGAN2Config, tensors: Tensors, *, precision: str = "float32") -> None:
         self.config = config
-        self.bent_layers = bent_layers
         self.precision = precision
         self.blocks = [Block(config, tensors, r, precision) for r in config.resolutions]
+        self.noisy = [conv for block in self.blocks for conv in block.convolutions]
         self.const = np.ascontiguousarray(tensors["synthesis.b4.const"].transpose(1, 2, 0))[None]
-
-    @property
-    def convolutions(self) -> list[Convolution]:
-        """All convolutions, in the order of their ws."""
-        return [conv for block in self.blocks for conv in block.convolutions]
 
     def draw(
         self,
         ws: Tensor,
         noise: Mapping[str, Noise],
-        matrices: Tensor = None,
-        develop: Callable[[Tensor], Tensor] = lambda image: image,
+        bending: Bending = NO_BENDS,
+        develop: Develop = lambda image: image,
     ) -> Tensor:
         """Return develop(image), the image (n, H, W, 3) in float32, nominally in [-1, 1].
 
         Args:
             ws: (n, num_ws, w_dim).
             noise: by the convolution's name; one that is not named gets none.
-            matrices: (len(bent_layers), 2, 3), see `bending.compose`; None bends nothing.
+            bending: what is done to which layer.
             develop: what becomes of the finished image, compiled with the last layer.
         """
         styles, demodulations, colours = stage(self._styles)(ws)
-        bends = {} if matrices is None else stage(self._find_bends)(matrices)
-        styles.append(None)  # nothing is convolved after the last block
-        x, image, i = stage(self._begin)(ops.convert_to_tensor(self.const), styles[0]), None, 0
+        # The state: activations, the picture so far, and the way round a residual block.
+        way = Passage(ops.convert_to_tensor(self.const), None, None)
+        _bend(way, bending, "input")
+        i = 0
         for block, colour in zip(self.blocks, colours, strict=True):
-            for conv in block.convolutions[:-1]:
-                finish = stage(self._finish_convolution(conv))
-                x = finish(conv.convolve(x), demodulations[i], noise.get(conv.name), styles[i + 1])
+            if block.shortcut:
+                self._go_round(way, block.shortcut)
+            for conv in block.convolutions:
+                self._convolve(way, conv, styles[i], demodulations[i], noise.get(conv.name), bending)
                 i += 1
-            conv = block.convolutions[-1]
-            drawn = (conv.convolve(x), demodulations[i], noise.get(conv.name), colour, image)
-            i += 1
-            extend, hand_on = self._extend(block), self._hand_on(block, develop)
-            if block.name in bends:
-                # Apart, or what is warped would be computed anew for each of the samples that it is taken from.
-                x, image = stage(hand_on)(*stage(extend)(*drawn), styles[i], bends[block.name])
-            else:
-                x, image = stage(_in_turn(extend, hand_on))(drawn, (styles[i], None))
-        return image
-
-    def _begin(self, const: Tensor, style: Tensor) -> Tensor:
-        return ops.cast(const * style[:, None, None, :], self.precision)
+            if block.shortcut:
+                way.then(lambda x, image, round_: (x + round_, image, None))
+            self._paint(way, block, colour, bending)
+            _bend_block(way, bending, block)
+        way.then(lambda x, image, round_: (develop(image),))
+        return way.cut()[0]
 
     def _styles(self, ws: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Return every convolution's style and demodulation, and every block's colour weights."""
-        styles = [conv.style(ws[:, i]) for i, conv in enumerate(self.convolutions)]
-        demodulations = [conv.demodulation(style) for conv, style in zip(self.convolutions, styles, strict=True)]
+        styles = [conv.style(ws[:, i]) for i, conv in enumerate(self.noisy)]
+        demodulations = [conv.demodulation(style) for conv, style in zip(self.noisy, styles, strict=True)]
         # A block's colours share their w with the next block's first convolution.
-        colours = [block.torgb.modulated(ws[:, 2 * i + 1]) for i, block in enumerate(self.blocks)]
+        colours = [
+            block.torgb.modulated(ws[:, 2 * i + 1]) if block.torgb else None for i, block in enumerate(self.blocks)
+        ]
         return styles, demodulations, colours
 
-    def _find_bends(self, matrices: Tensor) -> dict[str, Places]:
-        size = {block.name: block.resolution for block in self.blocks}
-        return {layer: find_places(matrices[i], size[layer]) for i, layer in enumerate(self.bent_layers)}
+    def _go_round(self, way: Passage, shortcut: Shortcut) -> None:
+        x, image, _ = way.cut()
+        way.become(x, image, shortcut.convolve(x))
+        way.then(lambda x, image, round_: (x, image, shortcut.double(round_)))
 
-    def _finish_convolution(self, conv: Convolution) -> Callable[..., Tensor]:
-        def finish(y: Tensor, demodulation: Tensor, noise: Noise | None, next_style: Tensor) -> Tensor:
-            x = conv.activate(y, demodulation, _mix(noise))
-            return ops.cast(x * next_style[:, None, None, :], self.precision)
+    def _convolve(
+        self,
+        way: Passage,
+        conv: Convolution,
+        style: Tensor,
+        demodulation: Tensor,
+        noise: Noise | None,
+        bending: Bending,
+    ) -> None:
+        way.then(lambda x, *rest: (ops.cast(x * style[:, None, None, :], self.precision), *rest))
+        x, *rest = way.cut()
+        way.become(conv.convolve(x), *rest)
+        way.then(lambda y, *rest: (conv.level(y, demodulation, _mix(noise)), *rest))
+        layer = conv.name.removeprefix("synthesis.")
+        _bend(way, bending, layer, "before")
+        way.then(lambda y, *rest: (conv.activate(y), *rest))
+        _bend(way, bending, layer)
 
-        return finish
-
-    def _extend(self, block: Block) -> Callable[..., tuple[Tensor, Tensor]]:
-        """Return what finishes a block: its activations (None after the last block) and the picture so far."""
-
-        def extend(
-            y: Tensor, demodulation: Tensor, noise: Noise | None, colour: Tensor, image: Tensor
-        ) -> tuple[Tensor, Tensor]:
-            x = block.convolutions[-1].activate(y, demodulation, _mix(noise))
-            return None if block is self.blocks[-1] else x, block.paint(x, colour, image)
-
-        return extend
-
-    def _hand_on(self, block: Block, develop: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
-        """Return what bends a block's activations and picture, and makes them ready for the next block."""
-
-        def hand_on(x: Tensor, image: Tensor, next_style: Tensor, bend: Places | None) -> tuple[Tensor, Tensor]:
-            if bend is not None:
-                image = warp(image, bend)
-                x = None if x is None else warp(x, bend)
-            if block is self.blocks[-1]:
-                return None, develop(image)
-            return ops.cast(x * next_style[:, None, None, :], self.precision), image
-
-        return hand_on
+    def _paint(self, way: Passage, block: Block, colour: Tensor, bending: Bending) -> None:
+        """Add a block's share to the picture: the blocks' before, doubled, and its own."""
+        torgb = block.torgb
+        if torgb is None:
+            return
+        layer = f"{block.name}.torgb"
+        if not bending.touches(layer):
+            way.then(lambda x, image, _: (x, _sum(block, image, torgb(x, colour)), None))
+            return
+        # The share travels in the third place until it is added.
+        way.then(lambda x, image, _: (x, image, torgb(x, colour)))
+        way.cut()
+        way.then(lambda x, image, share: (x, _sum(block, image, bending(share, layer)), None))
 
 
-def _in_turn(first: Callable[..., Any], second: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda arguments, more: second(*first(*arguments), *more)
+def _sum(block: Block, image: Tensor | None, share: Tensor) -> Tensor:
+    return share if image is None else block.double(image) + share
+
+
+def _bend(way: Passage, bending: Bending, layer: str, place: Place = "after") -> None:
+    """Bend the activations."""
+    if not bending.touches(layer, place):
+        return
+    way.cut()
+    way.then(lambda x, *rest: (bending(x, layer, place), *rest))
+
+
+def _bend_block(way: Passage, bending: Bending, block: Block) -> None:
+    """Bend all that a block hands on: its activations and the picture so far."""
+    if not bending.touches(block.name):
+        return
+    way.cut()
+
+    def bend(x: Tensor, image: Tensor | None, round_: Tensor) -> State:
+        return bending(x, block.name), None if image is None else bending.picture(image, block.name), round_
+
+    way.then(bend)
 
 
 def _mix(noise: Noise | None) -> Tensor | None:

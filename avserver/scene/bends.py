@@ -1,6 +1,6 @@
 """Bends: which layers are transformed at this frame, and how far."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from avserver.control.params import Params
 from avserver.control.patch import BendPatch
@@ -8,11 +8,11 @@ from avserver.frame_spec import TRANSFORMS, Bend
 
 
 class Bends:
-    """The bends of a patch, in its order, without those whose block is larger than the model's pictures."""
+    """The bends of a patch, in its order, without those whose layer the model doesn't have."""
 
-    def __init__(self, bends: Sequence[BendPatch], resolution: int) -> None:
-        """`resolution` is that of the model (px)."""
-        self._bends = [bend for bend in bends if _block_px(bend.layer) <= resolution]
+    def __init__(self, bends: Sequence[BendPatch], layers: Container[str]) -> None:
+        """`layers` are those of the model that may be bent."""
+        self._bends = [bend for bend in bends if bend.layer in layers]
 
     def at(self, params: Params) -> tuple[Bend, ...]:
         """Return the bends that are switched on, with their values as TRANSFORMS orders them."""
@@ -25,8 +25,3 @@ class Bends:
 
 def _values(bend: BendPatch, params: Params) -> tuple[float, ...]:
     return tuple(float(params[f"/bend/{bend.name}/{value.name}"]) for value in TRANSFORMS[bend.transform])
-
-
-def _block_px(layer: str) -> int:
-    """Return the resolution of a block: 32 for `b32`."""
-    return int(layer.removeprefix("b"))

@@ -1,6 +1,7 @@
 """Noise: how far the generator's moving fields have turned, how rough and how strong they are, per resolution."""
 
 import math
+from collections.abc import Sequence
 
 from avserver.control.params import Params
 from avserver.frame_spec import NoiseLevel
@@ -21,9 +22,9 @@ COARSEST_FINE_PX = 64
 class Noise:
     """Turns the fields on from frame to frame."""
 
-    def __init__(self, resolution: int) -> None:
-        """`resolution` is that of the model (px); every power of two from 4 to it has noise."""
-        self._resolutions = [2**power for power in range(2, resolution.bit_length())]
+    def __init__(self, resolutions: Sequence[int]) -> None:
+        """`resolutions` are those (px) at which the model takes noise."""
+        self._resolutions = tuple(resolutions)
         self.reset()
 
     def reset(self) -> None:

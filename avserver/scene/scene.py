@@ -2,7 +2,7 @@
 
 from avserver.control.params import Params
 from avserver.control.patch import Patch
-from avserver.frame_spec import FrameSpec, Grade
+from avserver.frame_spec import FrameSpec, Grade, ModelShape
 from avserver.scene.bends import Bends
 from avserver.scene.latents import Latents
 from avserver.scene.noise import Noise
@@ -17,13 +17,12 @@ class Scene:
         segment: the tempo segment that the show is in; it may differ from the one that is heard.
     """
 
-    def __init__(self, patch: Patch, num_ws: int, resolution: int) -> None:
-        """`num_ws` layers of w, and pictures of `resolution` (px): those of the model."""
-        self._num_ws = num_ws
+    def __init__(self, patch: Patch, model: ModelShape) -> None:
+        self._num_ws = model.num_ws
         self._switch = SegmentSwitch()
-        self._latents = Latents(patch.choirs, num_ws)
-        self._noise = Noise(resolution)
-        self._bends = Bends(patch.bends, resolution)
+        self._latents = Latents(patch.choirs, model.num_ws)
+        self._noise = Noise(model.noise_resolutions)
+        self._bends = Bends(patch.bends, model.layers)
         self.segment = 0
 
     def reset(self) -> None:

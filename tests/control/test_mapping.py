@@ -222,7 +222,7 @@ BAD = {
     ),
     "a layer that is no block": (
         BEND.replace("b8", "b9"),
-        "x.toml, line 3: layer does not know 'b9'; allowed: b1024, b128, ",
+        "x.toml, line 3: layer does not know 'b9'; allowed: b1024, b1024.conv0, ",
     ),
     "a starting value out of range": (
         BEND + "amount = 9\n",

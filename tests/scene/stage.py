@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from avserver.control.mapping import parse_patch
 from avserver.control.params import Params, Value
-from avserver.frame_spec import FrameSpec, LatentTerm
+from avserver.frame_spec import FrameSpec, LatentTerm, ModelShape
 from avserver.scene.scene import Scene
 from avserver.signals import Onset
 from tests.control.heard import heard
@@ -14,12 +14,18 @@ from tests.control.heard import heard
 FPS = 30
 
 
+def model_shape(num_ws: int, resolution: int) -> ModelShape:
+    """Return the shape of a StyleGAN2, as far as a scene is concerned."""
+    resolutions = tuple(2**power for power in range(2, resolution.bit_length()))
+    return ModelShape(num_ws, resolutions, tuple(f"b{r}" for r in resolutions))
+
+
 class Stage:
     """Plays a scene: knobs stay where they are turned, time goes on by a frame at each call of `frame`."""
 
     def __init__(self, mapping: str, *, num_ws: int = 8, resolution: int = 32, fps: float = FPS) -> None:
         self.patch = parse_patch(mapping, file="test.toml")
-        self.scene = Scene(self.patch, num_ws, resolution)
+        self.scene = Scene(self.patch, model_shape(num_ws, resolution))
         self.knobs: dict[str, Value] = self.patch.param_table().defaults()
         self.fps = fps
         self.tick = -1

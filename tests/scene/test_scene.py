@@ -14,7 +14,7 @@ from avserver.generator.noise_fields import coefficients
 from avserver.scene.noise import PHASE_PERIOD, PHASE_RATE
 from avserver.scene.scene import Scene
 from tests.control.heard import heard, hit
-from tests.scene.stage import Stage
+from tests.scene.stage import Stage, model_shape
 
 BENDS = """
 [[bend]]
@@ -186,14 +186,14 @@ def show(scene: Scene, mapper: Mapper) -> list[bytes]:
 @pytest.mark.parametrize(("num_ws", "resolution"), [(14, 256), (6, 16)])
 def test_the_bundled_mapping_plays_the_same_show_every_time(num_ws, resolution):
     patch = load_patch(mapping_path("default"))
-    scene, mapper = Scene(patch, num_ws, resolution), Mapper(patch, patch.param_table())
+    scene, mapper = Scene(patch, model_shape(num_ws, resolution)), Mapper(patch, patch.param_table())
     first = show(scene, mapper)
     assert len(set(first)) == len(first)
     scene.reset()
     mapper.reset()
     assert scene.segment == 0
     assert show(scene, mapper) == first
-    assert show(Scene(patch, num_ws, resolution), Mapper(patch, patch.param_table())) == first
+    assert show(Scene(patch, model_shape(num_ws, resolution)), Mapper(patch, patch.param_table())) == first
 
 
 def test_a_frame_goes_through_the_wire_unchanged():
