@@ -125,7 +125,13 @@ def program(function: Callable[..., Any]) -> Callable[..., Any]:
     if keras.config.backend() == "jax":
         compiled: Callable[..., Any] = importlib.import_module("jax").jit(function)
         return compiled
-    return function
+    torch = importlib.import_module("torch")
+
+    def draw(*arrays: Any) -> Any:
+        with torch.inference_mode():
+            return function(*(ops.convert_to_tensor(array) for array in arrays))
+
+    return draw
 
 
 def stage(function: Callable[..., Any]) -> Callable[..., Any]:

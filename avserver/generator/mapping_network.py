@@ -39,7 +39,7 @@ class MappingNetwork:
 
     def __call__(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Return w (n, w_dim). c is needed if, and only if, the model is conditional."""
-        x = _normalise(z)
+        x = _normalise(ops.convert_to_tensor(z))
         if self.config.c_dim:
             weight, bias = self._embed
             x = ops.concatenate([x, _normalise(ops.matmul(c, weight) + bias)], axis=1)
