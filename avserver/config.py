@@ -58,9 +58,13 @@ class AudioSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """The generator: a safetensors file, or `default` for the one that comes with avserver."""
+    """The generator: a safetensors file, or `default` for the one that comes with avserver.
+
+    `also` are further ones, which `/model/select` changes to while the show plays: 1 is the first of them.
+    """
 
     path: str = DEFAULT
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,10 @@ def _value(hint: type, value: object, name: str) -> object:
         return _build(hint, value, f"{name}.")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{name} is a list of texts in quotes, got {value!r}")
+        return tuple(value)
     if type(value) is not hint:
         raise ConfigError(f"{name} is {_WORDS[hint]}, got {value!r}")
     return value
@@ -194,5 +202,10 @@ def _relative_to(show: Show, folder: Path) -> Show:
         return name if name == built_in else str(folder / Path(name).expanduser())
 
     show = change(show, "audio", source=resolve(show.audio.source, DEMO))
-    show = change(show, "model", path=resolve(show.model.path, DEFAULT))
+    show = change(
+        show,
+        "model",
+        path=resolve(show.model.path, DEFAULT),
+        also=tuple(resolve(name, DEFAULT) for name in show.model.also),
+    )
     return change(show, "mapping", path=resolve(show.mapping.path, DEFAULT))

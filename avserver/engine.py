@@ -1,7 +1,8 @@
 """Engine: the loop. Live and offline share `step`; only this thread advances anything downstream of Signals."""
 
+import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
 from typing import Protocol
 
@@ -10,9 +11,11 @@ from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
 from avserver.control.mapper import Mapper
-from avserver.control.params import Params, Value
-from avserver.frame_spec import FrameSpec
-from avserver.generator.worker import RenderWorker
+from avserver.control.mapping_watch import MappingWatch
+from avserver.control.params import Params, ParamTable, Value
+from avserver.control.patch import Patch
+from avserver.frame_spec import FrameSpec, ModelShape
+from avserver.generator.relay import Relay, Role
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher
 from avserver.scene.scene import Scene
@@ -25,22 +28,42 @@ class Watcher(Protocol):
     def observe(self, signals: Signals, values: Mapping[str, Value]) -> None:
         """Take note; called in the engine's thread at every tick, never blocks."""
 
+    def describe(self, parameters: Sequence[Mapping[str, object]]) -> None:
+        """Take note that there are other parameters now."""
+
+
+# Which role a show shall play: of a model's number and the patch.
+Casting = Callable[[int, Patch], Role]
+
 
 class Engine:
     """Decides frames: hears, obeys, and makes a FrameSpec of it.
 
     Time is an argument: the same song, patch and events give the same FrameSpecs, live and offline.
+
+    Attributes:
+        patch: what is played; change it with `take`.
     """
 
     def __init__(
-        self, *, analyser: Analyser, queue: EventQueue, desk: Desk, mapper: Mapper, scene: Scene, meter: Meter
+        self,
+        *,
+        patch: Patch,
+        analyser: Analyser,
+        queue: EventQueue,
+        desk: Desk,
+        mapper: Mapper,
+        scene: Scene,
+        meter: Meter,
     ) -> None:
+        self.patch = patch
         self._analyser = analyser
         self._queue = queue
         self._desk = desk
         self._mapper = mapper
         self._scene = scene
         self._meter = meter
+        self._tick = Tick(0, 0.0)
         self.signals: Signals | None = None
         self.params: Params | None = None
         self.onsets = 0
@@ -50,18 +73,34 @@ class Engine:
         """The tempo segment that is played: what is heard, unless somebody switched by hand."""
         return self._scene.segment
 
-    def step(self, tick: Tick, now_unix_s: float) -> FrameSpec:
-        """Return what to draw at a tick. `now_unix_s` is when events with a time tag are due by."""
+    def take(self, patch: Patch, table: ParamTable) -> None:
+        """Play another patch from the next step on; what is the same in both goes on as it was.
+
+        `table` holds the patch's parameters.
+        """
+        self.patch = patch
+        self._desk.take(table)
+        self._mapper.take(patch, table)
+        self._scene.take(patch)
+
+    def step(self, tick: Tick, now_unix_s: float) -> Params:
+        """Decide a tick; `spec` then says what to draw. `now_unix_s` is when events with a time tag are due by."""
         with self._meter.time("analysis"):
             signals = self._analyser.until(tick.t_s)
         with self._meter.time("control"):
             fired = self._desk.apply(self._queue.drain(now_unix_s))
             params = self._mapper.update(signals, self._desk.values, fired, tick.t_s)
         with self._meter.time("scene"):
-            spec = self._scene.at(tick.index, tick.t_s, signals, params)
-        self.signals, self.params = signals, params
+            self._scene.update(tick.t_s, signals, params)
+        self._tick, self.signals, self.params = tick, signals, params
         self.onsets += sum(onset.stem == "mix" and onset.band == "full" for onset in signals.onsets)
-        return spec
+        return params
+
+    def spec(self, model: ModelShape) -> FrameSpec:
+        """Return the last tick as `model` is to draw it. Call `step` first."""
+        assert self.params is not None, "no step has been taken"
+        with self._meter.time("scene"):
+            return self._scene.spec(self._tick.index, self._tick.t_s, self.params, model)
 
 
 class LiveShow:
@@ -72,14 +111,19 @@ class LiveShow:
         *,
         engine: Engine,
         clock: WallClock,
-        worker: RenderWorker,
+        relay: Relay,
+        casting: Casting,
         publisher: Publisher,
         meter: Meter,
+        mapping: MappingWatch | None = None,
         watchers: tuple[Watcher, ...] = (),
     ) -> None:
         self._engine = engine
         self._clock = clock
-        self._worker = worker
+        self._relay = relay
+        self._casting = casting
+        self._mapping = mapping
+        self._asked: Role | None = None
         self._publisher = publisher
         self._meter = meter
         self._watchers = watchers
@@ -103,15 +147,21 @@ class LiveShow:
     def status(self) -> Mapping[str, float | int | str]:
         """Return the figures of the loop, as `/avserver/status` gives them."""
         signals = self._engine.signals
+        relay = self._relay
+        worker, playing, coming = relay.worker, relay.playing, relay.coming
         return {
             "fps": round(self._meter.fps(time.monotonic()), 2),
             "frames": self._publisher.frames,
             "late": self._tardy + self._clock.skipped,
-            "dropped": self._worker.dropped,
+            "dropped": relay.dropped,
             "repeated": self._publisher.repeated,
-            "worker": str(self._worker.state),
-            "worker_pid": self._worker.pid or 0,
-            "restarts": self._worker.restarts,
+            "worker": str(worker.state) if worker else "none",
+            "worker_pid": (worker.pid if worker else None) or 0,
+            "restarts": relay.restarts,
+            "model": playing.name if playing else "",
+            "next_model": coming.name if coming else "",
+            "handovers": relay.handovers,
+            "model_error": relay.complaint,
             "t_s": round(signals.t_s, 3) if signals else 0.0,
             "tempo_bpm": round(signals.tempo_bpm, 2) if signals else 0.0,
             "onsets": self._engine.onsets,
@@ -120,20 +170,39 @@ class LiveShow:
         }
 
     def _decide(self, tick: Tick) -> None:
-        spec = self._engine.step(tick, time.time())
-        signals, params = self._engine.signals, self._engine.params
-        if signals is None or params is None:
-            return
+        if self._mapping is not None and (found := self._mapping.poll(time.monotonic())):
+            patch, table = found
+            self._engine.take(patch, table)
+            for watcher in self._watchers:
+                watcher.describe([param.to_plain() for param in table.values()])
+        params = self._engine.step(tick, time.time())
+        signals = self._engine.signals
+        assert signals is not None
+        self._cast(params)
         self._publisher.blackout = bool(params["/output/blackout"])
         if not params["/output/freeze"]:
             heard_ns = int((self._unix_start_s + signals.heard_s) * 1e9)
-            self._worker.submit(spec, heard_ns)
+            self._relay.submit(self._spec_for, heard_ns)
         for watcher in self._watchers:
             watcher.observe(signals, params.values)
 
+    def _cast(self, params: Params) -> None:
+        """Have the role played that the knobs and the patch ask for; each is asked for once."""
+        self._relay.fade_s = float(params["/model/fade_s"])
+        role = self._casting(int(params["/model/select"]), self._engine.patch)
+        if role != self._asked:
+            self._asked = role
+            self._relay.play(role, time.monotonic())
+
+    def _spec_for(self, role: Role) -> FrameSpec:
+        """Return the tick for a role, without the bends that it was not prepared for: they wait for the next one."""
+        spec = self._engine.spec(role.shape)
+        bends = tuple(bend for bend in spec.bends if bend.layer in role.bent_layers)
+        return spec if bends == spec.bends else dataclasses.replace(spec, bends=bends)
+
     def _collect(self) -> None:
         """Publish what has been drawn; if nothing has and it is overdue, the last frame again."""
-        for frame in self._worker.poll(time.monotonic()):
+        for frame in self._relay.poll(time.monotonic()):
             with self._meter.time("publish"):
                 self._publisher.publish(frame, time.monotonic())
             now_s = time.monotonic()
@@ -150,8 +219,8 @@ class LiveShow:
         timeout_s = min(self._clock.wait_s(now_s), self._publisher.wait_s(now_s))
         if timeout_s <= 0:
             return
-        connection = self._worker.connection
-        if connection is None:
-            time.sleep(timeout_s)
+        connections = self._relay.connections
+        if connections:
+            wait(connections, timeout_s)
         else:
-            wait([connection], timeout_s)
+            time.sleep(timeout_s)

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import time
 import types
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -10,40 +11,43 @@ from contextlib import ExitStack
 from avserver.analysis.analyser import Analyser
 from avserver.audio.catalogue import open_source
 from avserver.audio.source import AudioSource
-from avserver.bundled import mapping_path, model_path
+from avserver.bundled import mapping_path
 from avserver.clock import WallClock
 from avserver.config import Show
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
+from avserver.control.mapping_watch import MappingWatch
 from avserver.control.osc import OscServer
+from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_ring import FrameRing
-from avserver.frame_spec import ModelShape
-from avserver.generator.checkpoint import inspect
+from avserver.generator.relay import Relay, Role
 from avserver.generator.worker import RenderWorker, WorkerSettings
 from avserver.meter import Meter
 from avserver.outputs.output import Output
 from avserver.outputs.publisher import Publisher
 from avserver.outputs.web.preview import WebPreview
 from avserver.outputs.zeromq import ZeroMqOutput
+from avserver.repertoire import Repertoire
 from avserver.scene.scene import Scene
 
 _FORCED = 130  # what a shell calls a program that Ctrl-C ended
 
 
 def build_engine(
-    *, source: AudioSource, patch: Patch, model: ModelShape, queue: EventQueue, desk: Desk, meter: Meter
+    *, source: AudioSource, patch: Patch, table: ParamTable, queue: EventQueue, desk: Desk, meter: Meter
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered."""
     return Engine(
+        patch=patch,
         analyser=Analyser(source),
         queue=queue,
         desk=desk,
-        mapper=Mapper(patch, patch.param_table()),
-        scene=Scene(patch, model),
+        mapper=Mapper(patch, table),
+        scene=Scene(patch),
         meter=meter,
     )
 
@@ -95,12 +99,14 @@ class Server:
         """Return the lines that tell a newcomer where the show is to be seen and turned."""
         show = self._show
         host, port = self._osc.address
-        lines = [f"listening to  {show.audio.source}", f"drawing with  {self._model_path.name}, {self._size_text}"]
+        lines = [f"listening to  {show.audio.source}", f"drawing with  {self._models.names[0]}, {self._size_text}"]
+        if len(self._models.names) > 1:
+            lines.append(f"other models  {', '.join(self._models.names[1:])} (/avserver/model/select)")
         if self._preview:
             lines.append(f"preview       {self._preview.url}")
         if self._zeromq:
             lines.append(f"frames        {self._zeromq.address} (ZeroMQ PUB)")
-        absent = [bend.name for bend in self._patch.bends if bend.layer not in self._model.shape.layers]
+        absent = [bend.name for bend in self._patch.bends if bend.layer not in self._models.config(0).shape.layers]
         if absent:
             lines.append(f"left out      bends of layers that this model does not have: {', '.join(absent)}")
         lines.append(f"knobs         OSC on {host}:{port}, every address: avserver params")
@@ -111,7 +117,6 @@ class Server:
         return {
             **self._live.status(),
             "audio": self._show.audio.source,
-            "model": self._model_path.name,
             "osc_received": self._osc.received,
             "osc_malformed": self._osc.malformed,
         }
@@ -119,9 +124,9 @@ class Server:
     def _load(self, stack: ExitStack) -> None:
         """Read everything that comes from files, so that what is wrong with them shows before anything is started."""
         show = self._show
-        self._model_path = model_path(show.model.path)
-        self._model = inspect(self._model_path)
-        self._patch = load_patch(mapping_path(show.mapping.path))
+        self._models = Repertoire([show.model.path, *show.model.also])
+        self._mapping_path = mapping_path(show.mapping.path)
+        self._patch = load_patch(self._mapping_path)
         self._source = stack.enter_context(
             open_source(show.audio.source, loop=show.audio.loop, start_s=show.audio.start_s)
         )
@@ -131,7 +136,7 @@ class Server:
         show = self._show
         meter = Meter()
         queue = EventQueue()
-        table = self._patch.param_table()
+        table = self._patch.param_table(self._models.names)
         desk = Desk(table, self.status)
         self._osc = OscServer(show.osc.host, show.osc.port, queue)
         stack.callback(self._osc.close)
@@ -150,31 +155,29 @@ class Server:
         outputs: list[Output] = [output for output in (self._zeromq, self._preview) if output is not None]
         for output in outputs:
             stack.enter_context(output)
-        width_px, height_px = show.frame.size or (self._model.resolution, self._model.resolution)
+        resolution = self._models.config(0).resolution
+        width_px, height_px = show.frame.size or (resolution, resolution)
         self._size_text = f"{width_px}x{height_px} px, {show.frame.fps:g} frames a second"
-        ring = FrameRing.create(width_px=width_px, height_px=height_px)
-        stack.callback(ring.close)
-        worker = RenderWorker(
-            WorkerSettings(
-                model=self._model_path,
-                bent_layers=tuple(
-                    {bend.layer: None for bend in self._patch.bends if bend.layer in self._model.shape.layers}
-                ),
-                size=show.frame.size,
-                ring=ring.name,
-            ),
-            ring,
-        )
-        worker.start()
-        stack.callback(worker.close)
+
+        def hire(role: Role) -> RenderWorker:
+            ring = FrameRing.create(width_px=width_px, height_px=height_px)
+            settings = WorkerSettings(role.model, role.bent_layers, (width_px, height_px), ring.name)
+            return RenderWorker(settings, ring)
+
+        relay = Relay(hire)
+        stack.callback(relay.close)
+        # Loading takes seconds: it begins before all else.
+        relay.play(self._models.role(0, self._patch), time.monotonic())
         self._live = LiveShow(
             engine=build_engine(
-                source=self._source, patch=self._patch, model=self._model.shape, queue=queue, desk=desk, meter=meter
+                source=self._source, patch=self._patch, table=table, queue=queue, desk=desk, meter=meter
             ),
             clock=WallClock(show.frame.fps),
-            worker=worker,
+            relay=relay,
+            casting=self._models.role,
             publisher=Publisher(outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
             meter=meter,
+            mapping=MappingWatch(self._mapping_path, self._models.names, desk.complain),
             watchers=(self._preview,) if self._preview else (),
         )
 

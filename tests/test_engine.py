@@ -16,12 +16,13 @@ from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_spec import FrameSpec
 from avserver.generator.architecture import StyleGAN2Config
+from avserver.generator.relay import Relay, Role
 from avserver.generator.worker import WorkerState
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher
 from avserver.server import build_engine
 
-MODEL = StyleGAN2Config(resolution=64, z_dim=8, w_dim=8, channel_base=256, channel_max=8, mapping_layers=2)
+MODEL = StyleGAN2Config(resolution=64, z_dim=8, w_dim=8, channel_base=256, channel_max=8, mapping_layers=2).shape
 FPS = 20
 
 
@@ -29,8 +30,14 @@ def engine(patch: Patch, queue: EventQueue | None = None) -> Engine:
     queue = queue or EventQueue()
     desk = Desk(patch.param_table(), dict)
     return build_engine(
-        source=open_source("demo"), patch=patch, model=MODEL.shape, queue=queue, desk=desk, meter=Meter()
+        source=open_source("demo"), patch=patch, table=patch.param_table(), queue=queue, desk=desk, meter=Meter()
     )
+
+
+def decide(player: Engine, tick: Tick, now_unix_s: float | None = None) -> FrameSpec:
+    """Return what is decided at a tick; without a time, the show began at 1970."""
+    player.step(tick, tick.t_s if now_unix_s is None else now_unix_s)
+    return player.spec(MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +49,7 @@ def default_patch() -> Patch:
 def offline(default_patch: Patch) -> list[FrameSpec]:
     """Return what is decided about the first twelve seconds of the demo, as fast as it goes."""
     player = engine(default_patch)
-    return [player.step(tick, tick.t_s) for tick in SongClock(FPS, 12.0)]
+    return [decide(player, tick) for tick in SongClock(FPS, 12.0)]
 
 
 class Notebook:
@@ -52,6 +59,7 @@ class Notebook:
     state = WorkerState.PLAYING
     dropped = restarts = 0
     pid = None
+    last_complaint = ""
 
     def __init__(self) -> None:
         self.specs: list[FrameSpec] = []
@@ -64,10 +72,22 @@ class Notebook:
     def poll(self, now_s: float) -> list:
         return []
 
+    def start(self) -> None:
+        pass
+
+    def dismiss(self, now_s: float) -> None:
+        pass
+
+    def is_gone(self, now_s: float) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
 
 def test_the_same_song_gives_the_same_specs_twice(default_patch: Patch, offline: list[FrameSpec]) -> None:
     player = engine(default_patch)
-    assert [player.step(tick, tick.t_s) for tick in SongClock(FPS, 12.0)] == offline
+    assert [decide(player, tick) for tick in SongClock(FPS, 12.0)] == offline
 
 
 def test_live_and_offline_decide_the_same(default_patch: Patch, offline: list[FrameSpec]) -> None:
@@ -76,7 +96,8 @@ def test_live_and_offline_decide_the_same(default_patch: Patch, offline: list[Fr
     show = LiveShow(
         engine=engine(default_patch),
         clock=clock,
-        worker=notebook,  # type: ignore[arg-type]
+        relay=Relay(lambda role: notebook),
+        casting=lambda number, patch: Role("test", Path("none"), MODEL, ("b16", "b64")),
         publisher=Publisher([], fps=FPS, width_px=8, height_px=8),
         meter=Meter(),
     )
@@ -117,20 +138,20 @@ def test_nothing_jumps_from_frame_to_frame(offline: list[FrameSpec]) -> None:
 def test_an_event_acts_at_the_next_step(default_patch: Patch) -> None:
     queue = EventQueue()
     player = engine(default_patch, queue)
-    player.step(Tick(0, 0.0), 0.0)
+    decide(player, Tick(0, 0.0))
     queue.put(Event("/latent/truncation_cutoff", (3.0,), "test", lambda *_: None))
-    assert player.step(Tick(1, 0.05), 0.05).truncation_cutoff == 3
+    assert decide(player, Tick(1, 0.05)).truncation_cutoff == 3
 
 
 def test_a_bundle_acts_at_the_frame_of_its_time(default_patch: Patch) -> None:
     queue = EventQueue()
     player = engine(default_patch, queue)
     queue.put(Event("/latent/truncation_cutoff", (3,), "test", lambda *_: None, due_unix_s=0.12))
-    cutoffs = [player.step(tick, tick.t_s).truncation_cutoff for tick in SongClock(FPS, 0.3)]
+    cutoffs = [decide(player, tick).truncation_cutoff for tick in SongClock(FPS, 0.3)]
     assert cutoffs == [None, None, None, 3, 3, 3]
 
 
 def test_an_empty_patch_plays(tmp_path: Path) -> None:
-    spec = engine(parse_patch("", file="empty.toml")).step(Tick(0, 0.0), 0.0)
+    spec = decide(engine(parse_patch("", file="empty.toml")), Tick(0, 0.0))
     assert spec.latents == ()
     assert spec.bends == ()

@@ -359,3 +359,104 @@ def refused(*arguments: str) -> str:
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
     return done.stderr
+
+
+@pytest.fixture(scope="module")
+def other_model(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """The tiny model with its colours taken away: whoever plays it shows grey."""
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(tiny_model)
+    with safe_open(tiny_model, framework="numpy") as file:
+        metadata = file.metadata()
+    for name in tensors:
+        if ".torgb." in name and "affine" not in name:
+            tensors[name] = np.repeat(tensors[name][:1], 3, axis=0)
+    path = tmp_path_factory.mktemp("model") / "grey.safetensors"
+    save_file(tensors, path, metadata=metadata)
+    return path
+
+
+@pytest.fixture
+def two_models(tmp_path: Path, tiny_model: Path, other_model: Path, song: Path) -> Path:
+    """A show file with a coloured and a grey model, and a mapping file beside it."""
+    (tmp_path / "mapping.toml").write_text('[[choir]]\nname = "c"\nfollows = "segment"\nseeds = [1]\n')
+    path = tmp_path / "show.toml"
+    path.write_text(
+        f'[model]\npath = "{tiny_model}"\nalso = ["{other_model}"]\n'
+        f'[mapping]\npath = "mapping.toml"\n[audio]\nsource = "{song}"\n[frame]\nfps = {FPS}\n'
+    )
+    return path
+
+
+@pytest.fixture
+def playing_two(two_models: Path, tmp_path: Path):
+    with ServerProcess([str(two_models)], log=tmp_path / "two.log") as server:
+        frames = Frames(server.zeromq)
+        try:
+            frames.drawn()
+            yield server, frames
+        finally:
+            frames.close()
+
+
+def settled(server: ServerProcess, done: Callable[[dict], bool], timeout_s: float = 60.0) -> dict:
+    """Ask for the status until `done`."""
+    end_s = time.monotonic() + timeout_s
+    while True:
+        status = server.osc.status()
+        if status is not None and done(status):
+            return status
+        assert time.monotonic() < end_s, f"nothing came of it: {status}"
+        time.sleep(0.1)
+
+
+def test_another_model_takes_over_without_a_gap(playing_two) -> None:
+    server, frames = playing_two
+    server.osc.send("/model/fade_s", 0.5)
+    server.osc.send("/model/select", 1)
+    arrivals, headers, grey = [], [], []
+    while len(grey) < 5 or not all(grey[-5:]):
+        header, pixels = frames.next()
+        arrivals.append(time.monotonic())
+        headers.append(header)
+        grey.append(is_grey(header, pixels))
+        assert len(arrivals) < 600, "the other model never came"
+    assert not grey[0]
+    assert not any(Flags.FAILSAFE in header.flags for header in headers)
+    assert np.median(np.diff(arrivals)) * FPS == pytest.approx(1, abs=0.2)
+    indices = [header.index for header in headers if not header.flags]
+    assert indices == sorted(set(indices))
+    status = settled(server, lambda status: status["handovers"] == 1)
+    assert (status["model"], status["next_model"], status["restarts"]) == ("grey.safetensors", "", 0)
+    # A panic puts the knobs back, and leaves the model that plays.
+    server.osc.send("/panic")
+    frames.until(lambda header, _: header.index > indices[-1] + 5)
+    assert server.osc.ask("/model/select") == [1]
+
+
+def test_an_edited_mapping_is_played_and_a_bad_edit_is_refused(playing_two, two_models: Path) -> None:
+    server, frames = playing_two
+    mapping = two_models.parent / "mapping.toml"
+    choir = mapping.read_text()
+    server.osc.send("/noise/strength", 0.0)
+    mapping.write_text(choir + '[[bend]]\nname = "turn"\nlayer = "b16"\ntransform = "rotate"\n')
+    settled(server, lambda status: status["handovers"] == 1)
+    now_ns = time.time_ns()
+    _, straight = frames.until(lambda header, _: header.published_ns > now_ns and not header.flags)
+    server.osc.send("/bend/turn/angle", 90.0)
+    square = np.frombuffer(straight, np.uint8).reshape(16, 16, 3).astype(int)
+    frames.until(lambda _, pixels: is_near(pixels, np.rot90(square)))
+    mapping.write_text(choir + '[[bend]]\nname = "turn"\nlayer = "b16"\ntransform = "rotat"\n')
+    end_s = time.monotonic() + 10
+    while "line 8: transform does not know 'rotat'" not in server.printed:
+        assert time.monotonic() < end_s, server.printed
+        time.sleep(0.1)
+    frames.until(lambda _, pixels: is_near(pixels, np.rot90(square)))
+    assert server.osc.ask("/bend/turn/angle") == [90.0]
+
+
+def is_near(pixels: bytes, picture: np.ndarray) -> bool:
+    difference = np.frombuffer(pixels, np.uint8).reshape(picture.shape).astype(int) - picture
+    return bool(np.abs(difference).max() <= 3)

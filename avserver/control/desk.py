@@ -47,6 +47,26 @@ class Desk:
         self._turned_by: dict[str, Hashable] = {}
         self._explained = 0
 
+    def take(self, table: ParamTable) -> None:
+        """Hold the parameters of another table. Knobs that are in both stay where they were turned to.
+
+        Subscribers are told of the values that are new.
+        """
+        for address, default in table.defaults().items():
+            before = self._defaults.get(address)
+            turned = before is not None and self.values[address] != before
+            self._turned[address] = table[address].coerce(self.values[address]) if turned else default
+        self._table, self._defaults = table, table.defaults()
+        old, self.values = self.values, MappingProxyType(dict(self._turned))
+        self._turned = {address: value for address, value in self._turned.items() if old.get(address) != value}
+        self._tell_subscribers()
+        self._turned.clear()
+
+    def complain(self, reason: str) -> None:
+        """Tell every subscriber of something that could not be done, though none of them asked for it."""
+        for reply in self._subscribers.values():
+            reply(f"{ROOT}/fail", "", reason[:_REASON_CHARACTERS])
+
     def apply(self, events: list[Event]) -> frozenset[str]:
         """Execute the events of a frame, tell the subscribers what changed, and return the triggers that fired."""
         fired: set[str] = set()
@@ -108,7 +128,8 @@ class Desk:
 
     def _panic(self) -> None:
         for address, default in self._defaults.items():
-            self._turn(address, default, by=None)
+            if not self._table[address].survives_panic:
+                self._turn(address, default, by=None)
 
     def _subscribe(self, event: Event, wanted: bool) -> None:
         self._subscribers.pop(event.sender, None)
@@ -127,7 +148,7 @@ class Desk:
     def _tell_subscribers(self) -> None:
         for sender, reply in self._subscribers.items():
             for address, value in self._turned.items():
-                if self._turned_by[address] != sender:
+                if self._turned_by.get(address) != sender:
                     reply(ROOT + address, value)
 
     def _fail(self, event: Event, reason: str) -> None:

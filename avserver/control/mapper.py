@@ -21,11 +21,20 @@ class Mapper:
 
     def __init__(self, patch: Patch, table: ParamTable) -> None:
         """`table` holds at least the parameters of `patch.param_table()`."""
-        self._table = table
         self._modulators: dict[str, list[_Modulator]] = {}
-        for modulation in patch.modulations:
-            self._modulators.setdefault(modulation.target, []).append(_Modulator(modulation))
+        self.take(patch, table)
         self.reset()
+
+    def take(self, patch: Patch, table: ParamTable) -> None:
+        """Obey another patch; modulations that are in both go on as they were."""
+        self._table = table
+        at_work = [modulator for modulators in self._modulators.values() for modulator in modulators]
+        self._modulators = {}
+        for modulation in patch.modulations:
+            same = next((old for old in at_work if old.modulation == modulation), None)
+            if same is not None:
+                at_work.remove(same)
+            self._modulators.setdefault(modulation.target, []).append(same or _Modulator(modulation))
 
     def reset(self) -> None:
         """Forget every onset and where the knobs were."""
@@ -79,7 +88,7 @@ class _Modulator:
     """One modulation at work, with the envelope that it owns if its source is one."""
 
     def __init__(self, modulation: Modulation) -> None:
-        self._modulation = modulation
+        self.modulation = modulation
         options = modulation.envelope
         self._envelope = None if options is None else Envelope(modulation.source, options)
 
@@ -89,5 +98,5 @@ class _Modulator:
 
     def update(self, signals: Signals, t_s: float) -> float:
         if self._envelope is None:
-            return self._modulation.mapped(signals.level(self._modulation.source))
-        return self._modulation.mapped(self._envelope.update(signals.onsets, t_s))
+            return self.modulation.mapped(signals.level(self.modulation.source))
+        return self.modulation.mapped(self._envelope.update(signals.onsets, t_s))

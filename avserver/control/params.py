@@ -5,7 +5,7 @@ line of `avserver params`. Some entries always exist (`FIXED`); a mapping file a
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,6 +38,7 @@ class Param:
         maximum: see minimum.
         unit: `s`, `deg` … or empty.
         smoothing_s: time constant with which a turned knob takes effect (0: at once).
+        survives_panic: whether a panic leaves it as it is.
         description: one line.
     """
 
@@ -49,9 +50,10 @@ class Param:
     description: str
     unit: str = ""
     smoothing_s: float = 0.0
+    survives_panic: bool = False
 
     def to_plain(self) -> dict[str, str | Value]:
-        """Return the entry as plain data, for pages and machines; `smoothing_s` stays at home."""
+        """Return the entry as plain data, for pages and machines; what only concerns the show stays at home."""
         return {
             "address": self.address,
             "kind": str(self.kind),
@@ -155,7 +157,10 @@ FIXED: tuple[Param, ...] = (
     _float("/output/opacity", 1.0, 0.0, 1.0, "brightness of the picture, 0 is black"),
     _bool("/output/blackout", False, "all outputs black, at once"),
     _bool("/output/freeze", False, "the picture stands still"),
-    _trigger("/panic", "every parameter back to its default, at once"),
+    _trigger("/panic", "every parameter back to its default, at once; the model stays"),
+    _float(
+        "/model/fade_s", 1.0, 0.0, 30.0, "how long another model takes to fade in, 0 swaps between two frames", "s", 0.0
+    ),
     _float("/latent/truncation_psi", 1.0, 0.0, 1.5, "how far pictures stray from the average one"),
     _int("/latent/truncation_cutoff", 32, 0, 32, "layers below this one are truncated"),
     _float("/noise/strength", 0.5, 0.0, 2.0, "standard deviation of the noise"),
@@ -169,6 +174,15 @@ FIXED: tuple[Param, ...] = (
     _trigger("/segment/next", "go to the next segment"),
     _trigger("/segment/previous", "go to the previous segment"),
 )
+
+
+def model_params(models: Sequence[str]) -> list[Param]:
+    """Return the parameters of a show's models, given their names."""
+    names = ", ".join(f"{number} {name}" for number, name in enumerate(models))
+    select = Param(
+        "/model/select", Kind.INT, 0, 0, len(models) - 1, f"the model that plays: {names}", survives_panic=True
+    )
+    return [select]
 
 
 def choir_params(name: str, *, seeds: Iterable[int], layers: tuple[float, float], glide_s: float) -> list[Param]:

@@ -1,10 +1,10 @@
 """Patch: what a mapping file says, checked and frozen: choirs, bends, modulations and controllers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from avserver.control.envelope import EnvelopeOptions
-from avserver.control.params import FIXED, Param, ParamTable, bend_params, choir_params
+from avserver.control.params import FIXED, Param, ParamTable, bend_params, choir_params, model_params
 
 # The seed's tempo choir took 24 frames of 1/24 s from one picture to the next.
 DEFAULT_GLIDE_S = 1.0
@@ -104,9 +104,12 @@ class Patch:
     modulations: tuple[Modulation, ...] = ()
     midi: tuple[MidiKnob, ...] = ()
 
-    def param_table(self) -> ParamTable:
-        """Return the parameters of a show with this patch: the fixed ones, then choirs and bends as in the file."""
-        params = list(FIXED)
+    def param_table(self, models: Sequence[str] = ("default",)) -> ParamTable:
+        """Return the parameters of a show with this patch: the fixed ones, then choirs and bends as in the file.
+
+        `models` are the names of those it may choose from.
+        """
+        params = [*FIXED, *model_params(models)]
         for choir in self.choirs:
             params += choir_params(choir.name, seeds=choir.seeds, layers=choir.layers, glide_s=choir.glide_s)
         for bend in self.bends:

@@ -92,7 +92,7 @@ def work(pipe: Connection, settings: WorkerSettings) -> None:
 
 
 class RenderWorker:
-    """The show process' handle of a render worker. It never blocks but in `close`.
+    """The show process' handle of a render worker, and the owner of its ring. It never blocks but in `close`.
 
     At most one spec is being drawn and one waits; a newer one takes the place of the one that waits, which is
     counted as dropped.
@@ -106,7 +106,7 @@ class RenderWorker:
         target: Callable[[Connection, WorkerSettings], None] = work,
     ) -> None:
         self._settings = settings
-        self._ring = ring
+        self._ring: FrameRing | None = ring
         self._target = target
         self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -115,7 +115,8 @@ class RenderWorker:
         self._waiting: tuple[FrameSpec, int] | None = None
         self._deaths_in_a_row = 0
         self._start_again_s: float | None = None
-        self._last_complaint = ""
+        self._leaves_by_s: float | None = None
+        self.last_complaint = ""
         self.state = WorkerState.STARTING
         self.restarts = 0
         self.dropped = 0
@@ -169,7 +170,21 @@ class RenderWorker:
         return frames
 
     def close(self) -> None:
-        """End the process, politely first. Returns within two seconds."""
+        """End the process, politely first, and remove the ring. Returns within two seconds."""
+        self.dismiss(0.0)
+        if self._process is not None:
+            self._process.join(_QUIT_S)
+            if self._process.is_alive():
+                self._process.kill()
+            self._process.join()
+        self.is_gone(0.0)
+
+    def dismiss(self, now_s: float) -> None:
+        """Tell the process to end; from then on only ask whether it `is_gone`. `now_s` as in `poll`."""
+        if self._leaves_by_s is not None:
+            return
+        self._leaves_by_s = now_s + _QUIT_S
+        self._start_again_s = None
         if self._pipe is not None:
             try:
                 self._pipe.send_bytes(b"Q")
@@ -177,14 +192,24 @@ class RenderWorker:
                 _log.debug("the render worker was gone before it was told to quit")
             self._pipe.close()
             self._pipe = None
-        if self._process is not None:
+        if self._process is not None and self.state is not WorkerState.PLAYING:
             # A worker that is loading or compiling does not read its pipe.
-            self._process.join(_QUIT_S if self.state is WorkerState.PLAYING else 0)
+            self._process.kill()
+
+    def is_gone(self, now_s: float) -> bool:
+        """Return whether a dismissed worker has ended; one that takes too long is killed."""
+        if self._process is not None:
             if self._process.is_alive():
-                self._process.kill()
+                if self._leaves_by_s is not None and now_s >= self._leaves_by_s:
+                    self._process.kill()
+                return False
             self._process.join()
             self._process.close()
             self._process = None
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+        return True
 
     def _send(self, spec: FrameSpec, audio_ns: int) -> None:
         if self._pipe is None:
@@ -208,7 +233,7 @@ class RenderWorker:
             return None
         drawn, self._drawing = self._drawing, None
         # Read before the next one is sent, or a quick worker would have put that into the ring already.
-        frame = self._ring.newest() if kind == b"F" else None
+        frame = self._ring.newest() if kind == b"F" and self._ring else None
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             self._send(*waiting)
@@ -221,9 +246,9 @@ class RenderWorker:
 
     def _complain(self, text: str) -> None:
         """Log a sentence once, however many frames it spoils."""
-        if text != self._last_complaint:
+        if text != self.last_complaint:
             _log.error("render worker: %s", text)
-            self._last_complaint = text
+            self.last_complaint = text
 
     def _mourn(self, now_s: float) -> None:
         """Clear up after a process that ended by itself, and plan the next one."""

@@ -7,20 +7,16 @@ from avserver.control.patch import BendPatch
 from avserver.frame_spec import TRANSFORMS, Bend
 
 
-class Bends:
-    """The bends of a patch, in its order, without those whose layer the model doesn't have."""
+def bends_of(patch: Sequence[BendPatch], params: Params, layers: Container[str]) -> tuple[Bend, ...]:
+    """Return the bends that are switched on, in the patch's order, with their values as TRANSFORMS orders them.
 
-    def __init__(self, bends: Sequence[BendPatch], layers: Container[str]) -> None:
-        """`layers` are those of the model that may be bent."""
-        self._bends = [bend for bend in bends if bend.layer in layers]
-
-    def at(self, params: Params) -> tuple[Bend, ...]:
-        """Return the bends that are switched on, with their values as TRANSFORMS orders them."""
-        return tuple(
-            Bend(bend.layer, bend.transform, _values(bend, params))
-            for bend in self._bends
-            if params[f"/bend/{bend.name}/enable"]
-        )
+    `layers` are those of the model that may be bent; bends of others are left out.
+    """
+    return tuple(
+        Bend(bend.layer, bend.transform, _values(bend, params))
+        for bend in patch
+        if bend.layer in layers and params[f"/bend/{bend.name}/enable"]
+    )
 
 
 def _values(bend: BendPatch, params: Params) -> tuple[float, ...]:

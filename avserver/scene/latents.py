@@ -92,19 +92,29 @@ class Latents:
     Layers that no choir plays get no term: their w is the average one.
     """
 
-    def __init__(self, choirs: Sequence[Choir], num_ws: int) -> None:
-        self._voices = [Voice(choir) for choir in choirs]
-        self._num_ws = num_ws
+    def __init__(self, choirs: Sequence[Choir]) -> None:
+        self._voices: list[Voice] = []
+        self._weights: list[Weights] = []
+        self.take(choirs)
+
+    def take(self, choirs: Sequence[Choir]) -> None:
+        """Have other choirs play; those that were here before go on as they were."""
+        at_work = {voice.choir: voice for voice in self._voices}
+        self._voices = [at_work.get(choir) or Voice(choir) for choir in choirs]
 
     def reset(self) -> None:
         """Begin again."""
         for voice in self._voices:
             voice.reset()
 
-    def at(self, segment: int, signals: Signals, params: Params, t_s: float) -> tuple[LatentTerm, ...]:
-        """Return one term for each run of layers that the same choirs play."""
+    def update(self, segment: int, signals: Signals, params: Params, t_s: float) -> None:
+        """Move on to a frame."""
+        self._weights = [voice.weights(segment, signals, params, t_s) for voice in self._voices]
+
+    def terms(self, params: Params, num_ws: int) -> tuple[LatentTerm, ...]:
+        """Return the frame's terms for a model of `num_ws` layers: one for each run that the same choirs play."""
         parts = [
-            (voice.layers(params, self._num_ws), voice.weights(segment, signals, params, t_s)) for voice in self._voices
+            (voice.layers(params, num_ws), weights) for voice, weights in zip(self._voices, self._weights, strict=True)
         ]
         edges = sorted({edge for layers, _ in parts if layers for edge in (layers.start, layers.stop)})
         terms = []

@@ -22,9 +22,7 @@ COARSEST_FINE_PX = 64
 class Noise:
     """Turns the fields on from frame to frame."""
 
-    def __init__(self, resolutions: Sequence[int]) -> None:
-        """`resolutions` are those (px) at which the model takes noise."""
-        self._resolutions = tuple(resolutions)
+    def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
@@ -32,15 +30,18 @@ class Noise:
         self._phase = 0.0
         self._last_s: float | None = None
 
-    def at(self, params: Params, t_s: float) -> tuple[NoiseLevel, ...]:
-        """Return the noise of every resolution at `t_s` (s, show time)."""
+    def update(self, params: Params, t_s: float) -> None:
+        """Move on to `t_s` (s, show time)."""
         dt_s = 0.0 if self._last_s is None else max(0.0, t_s - self._last_s)
         self._last_s = t_s
         self._phase = (self._phase + PHASE_RATE * float(params["/noise/speed"]) * dt_s) % PHASE_PERIOD
+
+    def levels(self, params: Params, resolutions: Sequence[int]) -> tuple[NoiseLevel, ...]:
+        """Return the frame's noise at each of a model's resolutions (px)."""
         strength = float(params["/noise/strength"])
         return tuple(
             NoiseLevel(resolution, self._phase, strength, float(params[_grain(resolution)]))
-            for resolution in self._resolutions
+            for resolution in resolutions
         )
 
 

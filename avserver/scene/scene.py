@@ -3,7 +3,7 @@
 from avserver.control.params import Params
 from avserver.control.patch import Patch
 from avserver.frame_spec import FrameSpec, Grade, ModelShape
-from avserver.scene.bends import Bends
+from avserver.scene.bends import bends_of
 from avserver.scene.latents import Latents
 from avserver.scene.noise import Noise
 from avserver.scene.segment import SegmentSwitch
@@ -11,18 +11,17 @@ from avserver.signals import Signals
 
 
 class Scene:
-    """A patch at work on a model. The same signals, parameters and times give the same FrameSpecs.
+    """A patch at work. The same signals, parameters and times give the same FrameSpecs.
 
     Attributes:
         segment: the tempo segment that the show is in; it may differ from the one that is heard.
     """
 
-    def __init__(self, patch: Patch, model: ModelShape) -> None:
-        self._num_ws = model.num_ws
+    def __init__(self, patch: Patch) -> None:
+        self._bends = patch.bends
         self._switch = SegmentSwitch()
-        self._latents = Latents(patch.choirs, model.num_ws)
-        self._noise = Noise(model.noise_resolutions)
-        self._bends = Bends(patch.bends, model.layers)
+        self._latents = Latents(patch.choirs)
+        self._noise = Noise()
         self.segment = 0
 
     def reset(self) -> None:
@@ -32,25 +31,37 @@ class Scene:
         self._noise.reset()
         self.segment = 0
 
-    def at(self, index: int, t_s: float, signals: Signals, params: Params) -> FrameSpec:
-        """Return the frame of tick `index` at `t_s` (s, show time), at least that of the last frame.
+    def take(self, patch: Patch) -> None:
+        """Play another patch; choirs that are in both go on as they were."""
+        self._bends = patch.bends
+        self._latents.take(patch.choirs)
+
+    def update(self, t_s: float, signals: Signals, params: Params) -> None:
+        """Move on to a frame at `t_s` (s, show time), at least that of the last one.
 
         Args:
-            index: the tick.
             t_s: show time (s).
             signals: what is heard at it; each frame is given once, since onsets are counted.
             params: those of a table that holds `patch.param_table()`.
         """
         self.segment = self._switch.update(signals.segment, params)
+        self._latents.update(self.segment, signals, params, t_s)
+        self._noise.update(params, t_s)
+
+    def spec(self, index: int, t_s: float, params: Params, model: ModelShape) -> FrameSpec:
+        """Return the frame that was moved on to last, as `model` is to draw it: tick `index`, `t_s` and `params`.
+
+        Nothing changes by asking: while one model fades into another, both are asked for.
+        """
         cutoff = int(params["/latent/truncation_cutoff"])
         return FrameSpec(
             index=index,
             t_s=t_s,
-            latents=self._latents.at(self.segment, signals, params, t_s),
+            latents=self._latents.terms(params, model.num_ws),
             truncation_psi=float(params["/latent/truncation_psi"]),
-            truncation_cutoff=None if cutoff >= self._num_ws else cutoff,
-            noise=self._noise.at(params, t_s),
-            bends=self._bends.at(params),
+            truncation_cutoff=None if cutoff >= model.num_ws else cutoff,
+            noise=self._noise.levels(params, model.noise_resolutions),
+            bends=bends_of(self._bends, params, model.layers),
             grade=_grade(params),
         )
 

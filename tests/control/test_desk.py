@@ -177,3 +177,24 @@ def test_a_flood_of_mistakes_is_counted_but_explained_only_in_part(desk: Desk, a
     assert len(ann.heard) == MAX_EXPLAINED
     desk.apply([ann.says("/noise/strenght", 1.0)])
     assert "did you mean '/noise/strength'?" in str(ann.heard[-1])
+
+
+def test_another_table_keeps_what_was_turned_and_tells_what_is_new(desk: Desk, ann: Client, bob: Client) -> None:
+    desk.apply([ann.says("/notify", 1), bob.says("/noise/strength", 1.5), bob.says("/choir/melody/seed/1", 77)])
+    ann.heard.clear()
+    desk.take(ParamTable([*FIXED, *choir_params("bass", seeds=(3,), layers=(0.0, 1.0), glide_s=2.0)]))
+    assert desk.values["/noise/strength"] == 1.5
+    assert desk.values["/choir/bass/seed/1"] == 3
+    assert "/choir/melody/seed/1" not in desk.values
+    assert {words[0] for words in ann.heard} == {
+        f"/avserver/choir/bass/{name}" for name in ("glide_s", "first", "stop", "seed/1")
+    }
+    desk.apply([bob.says("/choir/melody/seed/1", 5)])
+    assert bob.heard[-1][0] == "/avserver/fail"
+    desk.apply([ann.says("/panic")])
+    assert desk.values["/noise/strength"] == 0.5
+
+
+def test_a_default_that_was_not_touched_follows_the_new_table(desk: Desk) -> None:
+    desk.take(ParamTable([*FIXED, *choir_params("melody", seeds=(8, 9), layers=(0.0, 0.5), glide_s=1.0)]))
+    assert desk.values["/choir/melody/seed/1"] == 8

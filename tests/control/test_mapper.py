@@ -167,3 +167,15 @@ def test_a_midi_knob_scales_its_seven_bits():
     knob = MidiKnob("nano", 1, 7, STRENGTH, (2.0, 1.0))
     assert [knob.scaled(position) for position in (0, 127)] == [2.0, 1.0]
     assert knob.scaled(64) == pytest.approx(2.0 - 64 / 127)
+
+
+def test_a_modulation_that_stays_goes_on_where_another_begins():
+    first = modulated("drums.mid.decay -> /noise/grain_fine")
+    second = modulated("drums.low.decay -> /noise/grain_coarse", "drums.mid.decay -> /noise/grain_fine")
+    kept, fresh = mapper(first), mapper(second)
+    for player in (kept, fresh):
+        player.update(heard(0.0, onsets=[hit(0.0, strength=0.9)]) if player is kept else heard(0.0), {}, NOTHING, 0.0)
+    kept.take(second, second.param_table())
+    fading = kept.update(heard(0.1), {}, NOTHING, 0.1)["/noise/grain_fine"]
+    assert 0.5 < float(fading) < 0.9
+    assert fresh.update(heard(0.1), {}, NOTHING, 0.1)["/noise/grain_fine"] == 0.0

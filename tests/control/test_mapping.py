@@ -108,12 +108,13 @@ def test_what_is_left_out_is_as_the_seed_had_it():
 
 def test_an_empty_file_is_a_patch_without_choirs():
     assert parse("") == Patch()
-    assert list(Patch().param_table()) == [param.address for param in FIXED]
+    assert list(Patch().param_table()) == [*(param.address for param in FIXED), "/model/select"]
 
 
 def test_the_table_holds_the_fixed_parameters_then_choirs_then_bends():
     table = parse(BEND + "amount = 0.5\n" + CHOIR).param_table()
     assert list(table)[len(FIXED) :] == [
+        "/model/select",
         "/choir/c/glide_s",
         "/choir/c/first",
         "/choir/c/stop",

@@ -43,12 +43,12 @@ def spec(index: int) -> FrameSpec:
 
 class Workers:
     def __init__(self) -> None:
-        self.ring = FrameRing.create(width_px=8, height_px=8)
         self.started: list[RenderWorker] = []
 
     def start(self, target) -> RenderWorker:
-        settings = WorkerSettings(model=Path("none"), bent_layers=(), size=None, ring=self.ring.name)
-        worker = RenderWorker(settings, self.ring, target=target)
+        ring = FrameRing.create(width_px=8, height_px=8)
+        settings = WorkerSettings(model=Path("none"), bent_layers=(), size=None, ring=ring.name)
+        worker = RenderWorker(settings, ring, target=target)
         self.started.append(worker)
         worker.start()
         return worker
@@ -60,7 +60,6 @@ def workers():
     yield workers
     for worker in workers.started:
         worker.close()
-    workers.ring.close()
 
 
 def until(worker: RenderWorker, done, timeout_s: float = 10.0) -> list[Frame]:

@@ -48,6 +48,7 @@ class FakeShow:
         self.fired: list[str] = []
         self.slowest_send_s = 0.0
         self.frames = 0
+        self.next_table: ParamTable | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._play, name="show")
 
@@ -75,6 +76,10 @@ class FakeShow:
             if self._stopped.wait(max(0.0, start_s + index / FPS - time.monotonic())):
                 return
             t_s = index / FPS
+            if self.next_table is not None:
+                table, self.next_table = self.next_table, None
+                self.desk.take(table)
+                self.preview.describe([param.to_plain() for param in table.values()])
             self.fired += self.desk.apply(self.queue.drain(time.time()))
             values = dict(self.desk.values)
             values["/bend/kick_zoom/amount"] = 1.0 + 0.5 * math.sin(3 * t_s)

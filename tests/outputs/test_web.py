@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from avserver.control.events import Event
-from avserver.control.params import Kind
+from avserver.control.params import Kind, ParamTable, bend_params
 from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import Frame
 from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, MAX_VIEWERS
@@ -99,6 +99,16 @@ def test_the_meters_move_and_the_figures_are_there(opened: "Page") -> None:
     assert opened.locator("#fps").text_content() == "30.0"
     assert opened.locator("#tempo").text_content() == "120.0"
     assert opened.locator("#connection").text_content() == "playing"
+
+
+def test_new_parameters_appear_while_the_page_is_open(show: FakeShow, opened: "Page") -> None:
+    new = bend_params("late", layer="b8", transform="rotate")
+    assert knob(opened, "/bend/late/angle").count() == 0
+    show.next_table = ParamTable([*TABLE.values(), *new])
+    knob(opened, "/bend/late/angle").wait_for()
+    knob(opened, "/bend/late/enable").wait_for()
+    turn(knob(opened, "/bend/late/angle"), 90.0)
+    until(lambda: show.desk.values["/bend/late/angle"] > 60, opened.wait_for_timeout)
 
 
 def test_every_parameter_has_its_control(opened: "Page") -> None:

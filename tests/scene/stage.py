@@ -25,7 +25,8 @@ class Stage:
 
     def __init__(self, mapping: str, *, num_ws: int = 8, resolution: int = 32, fps: float = FPS) -> None:
         self.patch = parse_patch(mapping, file="test.toml")
-        self.scene = Scene(self.patch, model_shape(num_ws, resolution))
+        self.scene = Scene(self.patch)
+        self.model = model_shape(num_ws, resolution)
         self.knobs: dict[str, Value] = self.patch.param_table().defaults()
         self.fps = fps
         self.tick = -1
@@ -51,7 +52,9 @@ class Stage:
     ) -> FrameSpec:
         self.tick += 1
         signals = heard(self.t_s, onsets=onsets, segment=segment, chroma=chroma)
-        return self.scene.at(self.tick, self.t_s, signals, Params(dict(self.knobs), frozenset(fired)))
+        params = Params(dict(self.knobs), frozenset(fired))
+        self.scene.update(self.t_s, signals, params)
+        return self.scene.spec(self.tick, self.t_s, params, self.model)
 
 
 def weights_of(term: LatentTerm) -> dict[int, float]:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from avserver.bundled import mapping_path
 from avserver.control.mapper import Mapper
-from avserver.control.mapping import load_patch
-from avserver.frame_spec import Bend, FrameSpec, Grade
+from avserver.control.mapping import load_patch, parse_patch
+from avserver.control.params import Params
+from avserver.frame_spec import Bend, FrameSpec, Grade, ModelShape
 from avserver.generator.noise_fields import coefficients
 from avserver.scene.noise import PHASE_PERIOD, PHASE_RATE
 from avserver.scene.scene import Scene
@@ -169,7 +170,7 @@ class TestNoise:
             before = after
 
 
-def show(scene: Scene, mapper: Mapper) -> list[bytes]:
+def show(scene: Scene, mapper: Mapper, model: ModelShape) -> list[bytes]:
     """Play four eventful seconds."""
     frames = []
     for tick in range(120):
@@ -179,21 +180,24 @@ def show(scene: Scene, mapper: Mapper) -> list[bytes]:
         signals = heard(t_s, onsets=onsets, segment=tick // 40, chroma=[c / sum(chroma) for c in chroma])
         fired = frozenset({"/choir/tempo/next"} if tick == 60 else ())
         knobs = {"/noise/strength": 0.5 + tick / 200, "/choir/melody/seed/3": 97 + tick // 50}
-        frames.append(scene.at(tick, t_s, signals, mapper.update(signals, knobs, fired, t_s)).to_bytes())
+        params = mapper.update(signals, knobs, fired, t_s)
+        scene.update(t_s, signals, params)
+        frames.append(scene.spec(tick, t_s, params, model).to_bytes())
     return frames
 
 
 @pytest.mark.parametrize(("num_ws", "resolution"), [(14, 256), (6, 16)])
 def test_the_bundled_mapping_plays_the_same_show_every_time(num_ws, resolution):
     patch = load_patch(mapping_path("default"))
-    scene, mapper = Scene(patch, model_shape(num_ws, resolution)), Mapper(patch, patch.param_table())
-    first = show(scene, mapper)
+    model = model_shape(num_ws, resolution)
+    scene, mapper = Scene(patch), Mapper(patch, patch.param_table())
+    first = show(scene, mapper, model)
     assert len(set(first)) == len(first)
     scene.reset()
     mapper.reset()
     assert scene.segment == 0
-    assert show(scene, mapper) == first
-    assert show(Scene(patch, model_shape(num_ws, resolution)), Mapper(patch, patch.param_table())) == first
+    assert show(scene, mapper, model) == first
+    assert show(Scene(patch), Mapper(patch, patch.param_table()), model) == first
 
 
 def test_a_frame_goes_through_the_wire_unchanged():
@@ -201,3 +205,28 @@ def test_a_frame_goes_through_the_wire_unchanged():
     spec = stage.frame()
     assert FrameSpec.from_bytes(spec.to_bytes()) == spec
     assert len(spec.to_bytes()) < 4000
+
+
+def test_an_edited_patch_goes_on_where_the_old_one_stood():
+    choirs = '[[choir]]\nname = "d"\nfollows = "onsets"\nonsets = ["drums.mid"]\nseeds = [1, 2, 3]\nglide_s = 0.0\n'
+    stage = Stage(choirs)
+    stage.frame()
+    stage.frame(onsets=[hit(stage.t_s)])
+    assert stage.frame().latents[0].seeds == (2,)
+    stage.scene.take(parse_patch(choirs + BENDS, file="test.toml"))
+    stage.knobs |= parse_patch(choirs + BENDS, file="test.toml").param_table().defaults()
+    spec = stage.frame()
+    assert spec.latents[0].seeds == (2,)
+    assert spec.bends
+    assert spec.noise[0].phase > 0
+
+
+def test_two_models_are_told_of_the_same_frame():
+    stage = Stage('[[choir]]\nname = "c"\nfollows = "segment"\nseeds = [4]\n' + BENDS, num_ws=10, resolution=64)
+    large = stage.frame(segment=0)
+    params = Params(dict(stage.knobs), frozenset())
+    small = stage.scene.spec(stage.tick, stage.t_s, params, model_shape(4, 8))
+    assert small == stage.scene.spec(stage.tick, stage.t_s, params, model_shape(4, 8))
+    assert (large.latents[0].layers, small.latents[0].layers) == ((0, 10), (0, 4))
+    assert [level.resolution for level in small.noise] == [4, 8]
+    assert {bend.layer for bend in small.bends} < {bend.layer for bend in large.bends}

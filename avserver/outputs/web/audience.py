@@ -3,6 +3,7 @@
 Server to viewer: binary messages are JPEG pictures, one in flight at a time; text messages are JSON:
 
     {"type": "hello", "parameters": [{"address": …, "kind": …, …}, …], "values": {address: value, …}}
+    {"type": "parameters", "parameters": …, "values": …}     when the table has changed
     {"type": "state", "signals": {…}, "onsets": [[stem, band, strength], …], "status": {…}, "frame": {…},
      "values": {what changed}, "moved": {what modulation made of the knobs}, "answers": [{address, arguments}, …]}
 
@@ -89,8 +90,7 @@ class Audience:
         call_soon: Callable[..., object],
     ) -> None:
         self.frame: Frame | None = None
-        self._describe = describe
-        self._addresses = {parameter["address"] for parameter in describe}
+        self.describe(describe)
         self._values = values
         self._put = put
         self._call_soon = call_soon
@@ -108,6 +108,11 @@ class Audience:
     def full(self) -> bool:
         """Whether there is no room for another viewer."""
         return len(self) >= MAX_VIEWERS
+
+    def describe(self, parameters: Sequence[Mapping[str, object]]) -> None:
+        """Take other parameters, which viewers are told of at their next state. Called from any thread."""
+        self._addresses = {parameter["address"] for parameter in parameters}
+        self._parameters = parameters
 
     def observe(self, signals: Signals, worth: Mapping[str, object]) -> None:
         """Take note of what a frame was decided on. Called from the engine's thread."""
@@ -151,11 +156,14 @@ class Audience:
 
     async def _write(self, viewer: Viewer, wire: Wire, encode: Callable[[Frame], bytes]) -> None:
         """Send what there is to send; a viewer that does not read keeps only itself waiting."""
-        hello = {"type": "hello", "parameters": self._describe, "values": dict(self._values())}
-        present = await wire.send(_json(hello))
+        described = self._parameters
+        present = await wire.send(self._table("hello"))
         while present:
             await viewer.awake.wait()
             viewer.awake.clear()
+            if described is not self._parameters:
+                described = self._parameters
+                await wire.send(self._table("parameters"))
             state = viewer.take_state()
             if state is not None:
                 present = await wire.send(_json(state))
@@ -163,6 +171,9 @@ class Audience:
             if frame is not None and frame.pixels is not viewer.picture and not viewer.picture_in_flight:
                 viewer.picture, viewer.picture_in_flight = frame.pixels, True
                 present = await wire.send(self._jpeg(frame, encode))
+
+    def _table(self, kind: str) -> str:
+        return _json({"type": kind, "parameters": self._parameters, "values": dict(self._values())})
 
     def _jpeg(self, frame: Frame, encode: Callable[[Frame], bytes]) -> bytes:
         """Return the picture as a JPEG, encoded once for all viewers."""

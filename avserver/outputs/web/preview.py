@@ -62,6 +62,10 @@ class WebPreview(Output):
         host, port = self.address
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
+    def describe(self, parameters: Sequence[Mapping[str, object]]) -> None:
+        """Take other parameters, as plain data; open pages show them instead."""
+        self._audience.describe(parameters)
+
     def observe(self, signals: Signals, values: Mapping[str, object]) -> None:
         """Take note of what a frame was decided on.
 

@@ -48,7 +48,9 @@ function hear(message) {
     controls.show(message.values);
     return;
   }
+  if (message.type === "parameters") controls.build(message.parameters);
   controls.show(message.values);
+  if (message.type !== "state") return;
   controls.mark(message.moved ?? {});
   if (message.signals) meters.hear(message.signals, message.onsets);
   status(message.status, message.signals, message.frame);

@@ -1,0 +1,43 @@
+"""The repertoire: the models that a show may play."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from avserver.bundled import model_path
+from avserver.control.patch import Patch
+from avserver.generator.architecture import NetworkConfig
+from avserver.generator.checkpoint import inspect
+from avserver.generator.relay import Role
+
+
+class Repertoire:
+    """A show's models by number, from 0 on, the one that it begins with first.
+
+    Args:
+        names: paths of model files, or `default` for the one that comes with avserver.
+
+    Raises ModelError, naming the file, if one is no model.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._paths = [model_path(name) for name in names]
+        self._configs = [inspect(path) for path in self._paths]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people call the models: their files' names."""
+        return tuple(path.name for path in self._paths)
+
+    def path(self, number: int) -> Path:
+        """Return a model's file."""
+        return self._paths[number]
+
+    def config(self, number: int) -> NetworkConfig:
+        """Return a model's configuration."""
+        return self._configs[number]
+
+    def role(self, number: int, patch: Patch) -> Role:
+        """Return what a worker is to play: a model, prepared for the bends of the patch that it has layers for."""
+        shape = self._configs[number].shape
+        bent = tuple({bend.layer: None for bend in patch.bends if bend.layer in shape.layers})
+        return Role(self._paths[number].name, self._paths[number], shape, bent)
