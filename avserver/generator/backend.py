@@ -12,6 +12,7 @@ PyTorch it runs eagerly.
 import contextlib
 import functools
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -23,11 +24,31 @@ import numpy as np
 import numpy.typing as npt
 
 from avserver.errors import ConfigError
+from avserver.generator import compile_cache
+
+_log = logging.getLogger(__name__)
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow leaves oneDNN off on CPUs without AVX512; it is three times faster there too for few channels.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def _keep_compiled() -> Path | None:
+    """Have TensorFlow keep what it compiles for the CPU; return the folder, None if nothing is kept."""
+    path = compile_cache.folder(os.environ)
+    if path is None or not compile_cache.prepare(path):
+        return None
+    ours = f"--tf_xla_persistent_cache_directory={path} --tf_xla_persistent_cache_device_types=CPU"
+    given = os.environ.get("TF_XLA_FLAGS", "")
+    if given not in ("", ours):
+        return None  # somebody has a say of their own
+    os.environ["TF_XLA_FLAGS"] = ours
+    return path
+
+
+# Read by TensorFlow while it is imported.
+_COMPILED = _keep_compiled()
 
 
 @contextlib.contextmanager
@@ -120,8 +141,7 @@ def program(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile what draws one picture: arrays in, tensors out; the shapes stay the same from call to call."""
     tf = _tensorflow()
     if tf is not None:
-        graph: Callable[..., Any] = tf.function(function, jit_compile=_on_gpu(), autograph=False)
-        return graph
+        return _mending(lambda: tf.function(function, jit_compile=_on_gpu(), autograph=False), broken=tf.errors.OpError)
     if keras.config.backend() == "jax":
         compiled: Callable[..., Any] = importlib.import_module("jax").jit(function)
         return compiled
@@ -130,6 +150,27 @@ def program(function: Callable[..., Any]) -> Callable[..., Any]:
     def draw(*arrays: Any) -> Any:
         with torch.inference_mode():
             return function(*(ops.convert_to_tensor(array) for array in arrays))
+
+    return draw
+
+
+def _mending(make: Callable[[], Callable[..., Any]], broken: type[Exception]) -> Callable[..., Any]:
+    """Return a graph that is made anew if what was kept of it is of no use (a full disk, a machine that died)."""
+    graph, has_drawn = make(), False
+
+    def draw(*arrays: Any) -> Any:
+        nonlocal graph, has_drawn
+        try:
+            drawn = graph(*arrays)
+        except broken:
+            if has_drawn or _COMPILED is None:
+                raise
+            _log.warning("what was compiled and kept in %s is broken; compiling anew", _COMPILED)
+            compile_cache.forget(_COMPILED)
+            graph = make()
+            drawn = graph(*arrays)
+        has_drawn = True
+        return drawn
 
     return draw
 
