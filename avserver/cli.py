@@ -159,16 +159,44 @@ def _add_osc_address(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--duration", type=float, default=30.0, metavar="S", help="how long to watch the rate")
+    parser.add_argument(
+        "what",
+        nargs="?",
+        default="show",
+        choices=("show", "generator", "swap"),
+        help="a whole server (show), drawing alone (generator), changing models while it plays (swap)",
+    )
+    parser.add_argument("--duration", type=float, default=30.0, metavar="S", help="show: how long to watch the rate")
+    parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
+    parser.add_argument("--swaps", type=int, default=10, metavar="N", help="swap: how many changes of the model")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--model", default="default", metavar="FILE", help="the generator (.safetensors)")
     parser.set_defaults(run=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from avserver.bench import bench
+    from avserver.bench.report import Report
 
-    if not 5 <= arguments.duration <= 86_400:
-        raise ConfigError(f"--duration is a number of seconds from 5 to 86400, got {arguments.duration:g}")
-    bench(duration_s=arguments.duration, model=arguments.model, as_json=arguments.json, out=sys.stdout)
+    report = Report()
+    _in_range("--duration", arguments.duration, 5, 86_400)
+    _in_range("--frames", arguments.frames, 3, 100_000)
+    _in_range("--swaps", arguments.swaps, 1, 10_000)
+    if arguments.what == "generator":
+        from avserver.bench.generator import bench_generator
+
+        bench_generator(report, model=arguments.model, frames=arguments.frames)
+    elif arguments.what == "swap":
+        from avserver.bench.swap import bench_swap
+
+        bench_swap(report, model=arguments.model, swaps=arguments.swaps)
+    else:
+        from avserver.bench.show import bench_show
+
+        bench_show(report, duration_s=arguments.duration, model=arguments.model)
+    report.write(sys.stdout, as_json=arguments.json)
     return 0
+
+
+def _in_range(flag: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{flag} is a number from {low:g} to {high:g}, got {value:g}")

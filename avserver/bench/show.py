@@ -1,11 +1,10 @@
-"""`avserver bench`: how fast, how prompt and how large a real server is on this machine.
+"""`avserver bench show`: how fast, how prompt and how large a real server is on this machine.
 
 Everything is measured from outside, at a ZeroMQ subscriber and from the operating system, on a server started as a user
 starts it, with a viewer at its preview page. Three parts: the rate over a stretch of the demo, the time from a click in
 the music to its picture, and what happens when the render worker is killed.
 """
 
-import json
 import logging
 import os
 import signal
@@ -14,10 +13,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import psutil
@@ -26,6 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from avserver.audio.clicks import clicks, write_wav
+from avserver.bench.report import Report
 from avserver.bundled import mapping_path
 from avserver.frame import HEADER_SIZE, Flags, FrameHeader
 from avserver.server_process import HOST, ServerProcess
@@ -120,33 +120,11 @@ class Viewer:
                 self._connection.send('{"seen": true}')
 
 
-@dataclass(slots=True)
-class Report:
-    """The figures, by group and name, in the order in which they were taken."""
-
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def add(self, group: str, name: str, value: float | str) -> None:
-        """Note one figure; its name carries its unit."""
-        self.figures.setdefault(group, {})[name] = round(value, 3) if isinstance(value, float) else value
-
-    def write(self, out: TextIO, *, as_json: bool) -> None:
-        """Write the figures as a table for people or as JSON for machines."""
-        if as_json:
-            out.write(json.dumps(self.figures, indent=1) + "\n")
-            return
-        for group, figures in self.figures.items():
-            out.write(f"{group}\n")
-            out.writelines(f"  {name:<40} {value:>12}\n" for name, value in figures.items())
-
-
-def bench(*, duration_s: float, model: str, as_json: bool, out: TextIO) -> None:
-    """Run all parts and write the report to `out`. `duration_s` is how long the rate is watched."""
-    report = Report()
+def bench_show(report: Report, *, duration_s: float, model: str) -> None:
+    """Run all parts. `duration_s` is how long the rate is watched."""
     with tempfile.TemporaryDirectory(prefix="avserver-bench-") as folder:
         measure_rate(report, Path(folder), model, duration_s)
         measure_latency(report, Path(folder), model)
-    report.write(out, as_json=as_json)
 
 
 def measure_rate(report: Report, folder: Path, model: str, duration_s: float) -> None:

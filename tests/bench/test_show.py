@@ -1,3 +1,5 @@
+"""The bench of a whole show."""
+
 import json
 import subprocess
 import sys
@@ -5,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from avserver.bench import Arrival, click_latencies_ms
+from avserver.bench.show import Arrival, click_latencies_ms
 from avserver.frame import Flags, FrameHeader
 
 START_NS = 1_700_000_000_000_000_000
@@ -36,7 +38,18 @@ def test_repeated_frames_and_clicks_that_nobody_saw_do_not_count() -> None:
 
 @pytest.mark.slow
 def test_bench_measures_a_real_server(tiny_model: Path) -> None:
-    command = [sys.executable, "-m", "avserver", "bench", "--duration", "5", "--json", "--model", str(tiny_model)]
+    command = [
+        sys.executable,
+        "-m",
+        "avserver",
+        "bench",
+        "show",
+        "--duration",
+        "5",
+        "--json",
+        "--model",
+        str(tiny_model),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
