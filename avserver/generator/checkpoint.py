@@ -1,7 +1,8 @@
 """A model file: safetensors, with the network's configuration as JSON in its metadata. Plain data, numpy only."""
 
+import dataclasses
+import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,31 @@ from safetensors.numpy import save
 
 from avserver.errors import ModelError
 from avserver.generator.architecture import NetworkConfig, from_plain, to_plain
+from avserver.generator.npz import open_npz
+from avserver.generator.official import config_of
 
 METADATA_KEY = "avserver"
+SOURCE_KEY = "avserver.source"
 
 Result = TypeVar("Result")
 Tensors = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model came from, before it was imported.
+
+    Attributes:
+        file: its name.
+        sha256: of the file, in hexadecimal.
+        kind: of file, in a few words.
+        licence: a note on whose the model is.
+    """
+
+    file: str
+    sha256: str
+    kind: str
+    licence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +48,23 @@ class Checkpoint:
 
     config: NetworkConfig
     tensors: Tensors
+    source: Source | None = None
 
 
-def read(path: str | Path) -> Checkpoint:
+def read(path: str | Path, *, sha256: str | None = None) -> Checkpoint:
     """Read a model: `.safetensors` of ours, or the `.npz` layout of the reference numbers.
 
     The file is mapped, not loaded; tensors that the network doesn't need are left out.
 
+    Args:
+        path: of the file.
+        sha256: what the file's must be, in hexadecimal; None asks for none.
+
     Raises:
         ModelError: naming the file, what was found and what was expected.
     """
+    if sha256 is not None and (found := sha256_of(path)) != sha256.lower():
+        raise ModelError(f"{path} has the sha256 {found}, expected {sha256}")
     return _opened(path, _take)
 
 
@@ -49,15 +77,63 @@ def inspect(path: str | Path) -> NetworkConfig:
     return _opened(path, lambda stored: stored.config)
 
 
+def source(path: str | Path) -> Source | None:
+    """Return where an imported model came from; None if the file doesn't say. Raises ModelError as `read` does."""
+    return _opened(path, lambda stored: stored.source)
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the sha256 of a file, in hexadecimal. Raises ModelError if it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as err:
+        raise ModelError(f"{path} cannot be read: {err}") from err
+
+
+def assemble(
+    config: NetworkConfig,
+    shapes: Mapping[str, tuple[int, ...]],
+    get: Callable[[str], npt.NDArray[Any]],
+) -> Checkpoint:
+    """Return the model of these tensors: `shapes` by official name, and what gives one.
+
+    Raises:
+        ModelError: for a tensor that the network needs and that is missing, or of another shape or type.
+    """
+    return _take(_checked(_Stored(config, shapes, get)))
+
+
 def write(
     path: str | Path,
     checkpoint: Checkpoint,
     *,
     storage: type[np.floating[Any]] = np.float32,
 ) -> None:
-    """Write a model as safetensors, its tensors stored as `storage` (float32 or float16)."""
-    tensors = {name: tensor.astype(storage, order="C") for name, tensor in checkpoint.tensors.items()}
-    Path(path).write_bytes(save(tensors, metadata={METADATA_KEY: json.dumps(to_plain(checkpoint.config))}))
+    """Write a model as safetensors, its tensors stored as `storage` (float32 or float16).
+
+    Raises ModelError if the file cannot be written, or a value is too large for `storage`.
+    """
+    tensors = {name: _stored_as(storage, name, tensor) for name, tensor in checkpoint.tensors.items()}
+    metadata = {METADATA_KEY: json.dumps(to_plain(checkpoint.config))}
+    if checkpoint.source is not None:
+        metadata[SOURCE_KEY] = json.dumps(dataclasses.asdict(checkpoint.source))
+    # Beside its place first, and then into it: nobody finds half a model.
+    unfinished = Path(path).with_name(f"{Path(path).name}.part")
+    try:
+        unfinished.write_bytes(save(tensors, metadata=metadata))
+        unfinished.replace(path)
+    except OSError as err:
+        unfinished.unlink(missing_ok=True)
+        raise ModelError(f"{path} cannot be written: {err}") from err
+
+
+def _stored_as(storage: type[np.floating[Any]], name: str, tensor: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    if np.abs(tensor).max(initial=0) > np.finfo(storage).max:
+        raise ModelError(
+            f"the tensor {name} has values up to {np.abs(tensor).max():g}, too large for {storage.__name__}"
+        )
+    return tensor.astype(storage, order="C")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +143,7 @@ class _Stored:
     config: NetworkConfig
     shapes: Mapping[str, tuple[int, ...]]
     get: Callable[[str], npt.NDArray[Any]]
+    source: Source | None = None
 
 
 def _opened(path: str | Path, use: Callable[[_Stored], Result]) -> Result:
@@ -92,7 +169,8 @@ def _open_safetensors(path: Path, use: Callable[[_Stored], Result]) -> Result:
                     f"(it has: {', '.join(sorted(metadata)) or 'nothing'})"
                 )
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            return use(_checked(_Stored(_config(metadata[METADATA_KEY]), shapes, file.get_tensor)))
+            origin = _source(metadata.get(SOURCE_KEY))
+            return use(_checked(_Stored(_config(metadata[METADATA_KEY]), shapes, file.get_tensor, origin)))
     except (SafetensorError, TypeError) as err:  # TypeError: a number type that numpy doesn't have
         raise ModelError(f"not a readable safetensors file ({err})") from err
 
@@ -100,39 +178,25 @@ def _open_safetensors(path: Path, use: Callable[[_Stored], Result]) -> Result:
 def _config(text: str) -> NetworkConfig:
     try:
         plain = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise ModelError(f"its configuration is not JSON ({err})") from err
     if not isinstance(plain, Mapping):
         raise ModelError(f"its configuration is a JSON object, got {text[:40]!r}")
     return from_plain(plain)
 
 
+def _source(text: str | None) -> Source | None:
+    """Read the note on a model's source. A note that is none takes nothing from the model: it is left out."""
+    try:
+        note = Source(**json.loads(text)) if text else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return note if note and all(isinstance(value, str) for value in dataclasses.astuple(note)) else None
+
+
 def _open_npz(path: Path, use: Callable[[_Stored], Result]) -> Result:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if "meta" not in file:
-                raise ModelError("an .npz file without the array 'meta'")
-            tensors = {name.removeprefix("param/"): file[name] for name in file.files if name.startswith("param/")}
-            shapes = {name: tensor.shape for name, tensor in tensors.items()}
-            return use(_checked(_Stored(_official_config(str(file["meta"])), shapes, tensors.__getitem__)))
-    except (ValueError, EOFError, zipfile.BadZipFile) as err:
-        raise ModelError(f"not a readable .npz file ({err})") from err
-
-
-def _official_config(text: str) -> NetworkConfig:
-    """Translate the constructor arguments of the official generator into ours."""
-    try:
-        meta = json.loads(text)
-        kwargs = meta["kwargs"]
-        plain = {
-            "architecture": meta["kind"],
-            "resolution": kwargs["img_resolution"],
-            "mapping_layers": kwargs["mapping_kwargs"]["num_layers"],
-            **{key: kwargs[key] for key in ("z_dim", "w_dim", "c_dim", "channel_base", "channel_max")},
-        }
-    except (ValueError, KeyError, TypeError) as err:
-        raise ModelError(f"its 'meta' is not an official generator's arguments ({err})") from err
-    return from_plain(plain)
+    with open_npz(path) as file:
+        return use(_checked(_Stored(config_of(file.kind, file.arguments), file.shapes, file.get)))
 
 
 def _checked(stored: _Stored) -> _Stored:
@@ -153,4 +217,4 @@ def _take(stored: _Stored) -> Checkpoint:
         if tensor.dtype not in (np.float32, np.float16, np.float64):
             raise ModelError(f"its tensor {name} is {tensor.dtype}, expected float32 or float16")
         tensors[name] = tensor.astype(np.float32)
-    return Checkpoint(stored.config, tensors)
+    return Checkpoint(stored.config, tensors, stored.source)

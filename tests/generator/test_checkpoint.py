@@ -1,4 +1,6 @@
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -81,7 +83,7 @@ def test_tensors_that_do_not_fit_are_named(parts, tmp_path):
         (None, "lacks the configuration 'avserver'"),
         ("{", "configuration is not JSON"),
         ("[1]", "configuration is a JSON object"),
-        ('{"architecture": "stylegan9"}', "unknown architecture 'stylegan9', did you mean 'stylegan2'"),
+        ('{"architecture": "stylegan9"}', "unknown architecture 'stylegan9', did you mean 'stylegan"),
         ('{"architecture": "stylegan2", "resolution": 16}', "configuration lacks z_dim"),
         ('{"architecture": "stylegan2", "resolutoin": 16}', "'resolutoin'.*did you mean 'resolution'"),
         ('{"architecture": "stylegan2", "resolution": "16"}', "resolution .* is a whole number, got '16'"),
@@ -107,3 +109,53 @@ def test_impossible_networks_are_refused(change, words):
     assert from_plain({"architecture": "stylegan2", **plain}) == StyleGAN2Config(**plain)
     with pytest.raises(ModelError, match=words):
         StyleGAN2Config(**(plain | change))
+
+
+def test_a_value_too_large_for_half_precision_is_named(tiny_model, tmp_path):
+    model = checkpoint.read(tiny_model)
+    name = "synthesis.b8.conv0.weight"
+    large = checkpoint.Checkpoint(model.config, model.tensors | {name: model.tensors[name] + np.float32(1e5)})
+    with pytest.raises(ModelError, match=f"{name} has values up to 1000.*too large for float16"):
+        checkpoint.write(tmp_path / "half.safetensors", large, storage=np.float16)
+    with pytest.raises(ModelError, match="cannot be written"):
+        checkpoint.write(tmp_path / "nowhere" / "model.safetensors", model)
+    assert list(tmp_path.iterdir()) == []
+
+
+def npz(path, *, kwargs=None, **arrays):
+    kwargs = {"z_dim": 8, "w_dim": 8, "img_resolution": 8, **(kwargs or {})}
+    np.savez_compressed(path, meta=json.dumps({"kind": "stylegan2", "kwargs": kwargs}), **arrays)
+
+
+def test_an_npz_that_claims_more_than_it_holds_is_refused(tmp_path):
+    path = tmp_path / "bomb.npz"
+    npz(path, **{"param/mapping.w_avg": np.zeros(10**7, "f")})
+    assert path.stat().st_size < 10**5
+    refused(path, "'param/mapping.w_avg' claims 40000128 bytes, which it doesn't hold")
+    npz(path)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**10,)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("param/mapping.w_avg.npy", header.getvalue())
+    refused(path, "'param/mapping.w_avg' claims 40000000000 bytes, which it doesn't hold")
+    np.save(path.with_suffix(".npy"), np.zeros(3))
+    path.with_suffix(".npy").replace(path)
+    refused(path, "no zip archive")
+
+
+def test_a_configuration_without_end_is_refused(parts, tmp_path):
+    tensors, metadata = parts
+    path = tmp_path / "spoilt.safetensors"
+    save_file(tensors, path, {"avserver": "[" * 10**5})
+    refused(path, "configuration is not JSON")
+    plain = json.loads(metadata["avserver"]) | {"mapping_layers": 10**9}
+    save_file(tensors, path, {"avserver": json.dumps(plain)})
+    refused(path, "mapping_layers are 64 at most")
+
+
+def test_a_note_on_the_source_that_is_none_is_left_out(parts, tmp_path):
+    tensors, metadata = parts
+    path = tmp_path / "model.safetensors"
+    for note in ("{", "3", '{"file": 3}', '{"file": "", "sha256": "", "kind": "", "licence": 1}', "[" * 10**5):
+        save_file(tensors, path, metadata | {"avserver.source": note})
+        assert checkpoint.source(path) is None

@@ -9,6 +9,8 @@ from avserver.frame_spec import ModelShape
 
 Shapes = dict[str, tuple[int, ...]]
 
+MAPPING_LAYERS = 64  # at most, for a file may claim a billion; official networks have 2 and 8
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -83,10 +85,12 @@ class NetworkConfig(ABC):
         return ModelShape(self.num_ws, self.noise_resolutions, tuple(layer.name for layer in self.layers))
 
     def check_positive(self, *names: str) -> None:
-        """Raise ModelError for fields that are not 1 or more, and for a negative c_dim."""
+        """Raise ModelError for fields that are not 1 or more, a mapping that never ends, and a negative c_dim."""
         for name in names:
             if getattr(self, name) < 1:
                 raise ModelError(f"a network's {name} is 1 or more, got {getattr(self, name)}")
+        if self.mapping_layers > MAPPING_LAYERS:
+            raise ModelError(f"a network's mapping_layers are {MAPPING_LAYERS} at most, got {self.mapping_layers}")
         if self.c_dim < 0:
             raise ModelError(f"a network's c_dim is 0 or more, got {self.c_dim}")
 
