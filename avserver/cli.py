@@ -35,6 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands.add_parser("serve", help="play a show: music in, frames out, knobs over OSC"))
+    _add_import(commands.add_parser("import", help="turn a model of another program into a safe file"))
+    _add_models(commands.add_parser("models", help="list models, or look at one"))
     _add_params(commands.add_parser("params", help="list every parameter that can be turned"))
     _add_watch(commands.add_parser("watch", help="show how a running server is doing"))
     _add_bench(commands.add_parser("bench", help="measure speed, latency and memory on this machine"))
@@ -109,6 +111,88 @@ def _size(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT in px, e.g. 512x288, got {text!r}")
     width = int(match[1])
     return width, int(match[2] or width)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="IN", help="an official .pkl, rosinality's .pt, or an .npz")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.safetensors", help="the file to write")
+    parser.add_argument("--half", action="store_true", help="store float16, half the size")
+    parser.add_argument("--sha256", metavar="HEX", help="what IN's must be")
+    parser.add_argument("--licence", metavar="TEXT", help="a note on whose the model is, kept in the file")
+    parser.add_argument("--force", action="store_true", help="write over an existing file")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=_import)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
+    from avserver.generator import checkpoint
+    from avserver.generator.importing import import_model
+    from avserver.shelf import SUFFIX, look_at
+
+    out: Path = arguments.output
+    if out.suffix != SUFFIX:
+        raise ConfigError(f"a model is written as {SUFFIX}, got {out.name}")
+    _check_output(out, force=arguments.force)
+    if out.exists() and arguments.model.exists() and out.samefile(arguments.model):
+        raise ConfigError(f"{out} cannot be written over itself")
+    model = import_model(arguments.model, sha256=arguments.sha256, licence=arguments.licence)
+    checkpoint.write(out, model, storage=np.float16 if arguments.half else np.float32)
+    entry = look_at(out)
+    print(json.dumps(entry.to_plain(), indent=1) if arguments.json else f"{out}: {entry.summary()}")
+    return 0
+
+
+def _check_output(path: Path, *, force: bool) -> None:
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists; --force writes over it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent} to write {path.name} in")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "places", nargs="*", type=Path, metavar="PLACE", help="model files and folders; without one the bundled models"
+    )
+    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw sixteen seeds of the one model named")
+    parser.add_argument("--force", action="store_true", help="write over an existing file")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=_models)
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from avserver.shelf import Entry, look_into
+
+    found = look_into(arguments.places)
+    if arguments.sheet:
+        entries = [entry for entry in found.values() if isinstance(entry, Entry)]
+        if len(entries) != 1:
+            raise ConfigError(f"a sheet shows one model, got {len(entries)}")
+        _draw_sheet(entries[0].path, arguments.sheet, force=arguments.force)
+    if arguments.json:
+        plain = [
+            entry.to_plain() if isinstance(entry, Entry) else {"file": str(path), "error": str(entry)}
+            for path, entry in found.items()
+        ]
+        print(json.dumps(plain, indent=1))
+        return 0
+    named = {*arguments.places}
+    for path, entry in found.items():
+        if not isinstance(entry, Entry):
+            print(f"unreadable: {entry}")
+        elif path in named:
+            print(*entry.details(), sep="\n")
+        else:
+            print(f"{path}: {entry.summary()}")
+    return 0
+
+
+def _draw_sheet(model: Path, out: Path, *, force: bool) -> None:
+    from avserver.generator.contact_sheet import write_sheet
+
+    _check_output(out, force=force)
+    write_sheet(model, out)
 
 
 def _add_params(parser: argparse.ArgumentParser) -> None:
