@@ -195,10 +195,13 @@ class LiveShow:
             self._relay.play(role, time.monotonic())
 
     def _spec_for(self, role: Role) -> FrameSpec:
-        """Return the tick for a role, without the bends that it was not prepared for: they wait for the next one."""
+        """Return the tick for a role, without what it was not prepared for, which waits for the next one."""
         spec = self._engine.spec(role.shape)
         bends = tuple(bend for bend in spec.bends if bend.layer in role.bent_layers)
-        return spec if bends == spec.bends else dataclasses.replace(spec, bends=bends)
+        directions = tuple(direction for direction in spec.directions if direction.kind in role.directions)
+        if (bends, directions) == (spec.bends, spec.directions):
+            return spec
+        return dataclasses.replace(spec, bends=bends, directions=directions)
 
     def _collect(self) -> None:
         """Publish what has been drawn; if nothing has and it is overdue, the last frame again."""

@@ -41,13 +41,45 @@ TRANSFORMS: dict[str, tuple[TransformValue, ...]] = {
 }
 
 
+# Where seeds may be mixed, and how directions of w may be found without anybody saying what they are for.
+SPACES = ("w", "z")
+DIRECTION_KINDS = ("sefa", "ganspace")
+
+
 @dataclass(frozen=True, slots=True)
 class LatentTerm:
-    """Seeds and their weights for the layers `layers[0] <= i < layers[1]` of ws; terms on the same layer add."""
+    """Seeds and their weights for the layers `layers[0] <= i < layers[1]` of ws; terms on the same layer add.
+
+    Attributes:
+        layers: half-open.
+        seeds, weights: as many of the one as of the other.
+        space: "w": the term is the sum of weight · mapping(z(seed)).
+            "z": the seeds meet on the sphere of all z before they are mapped: the term is
+            W · mapping(spherical mean of the z(seed), each with the share weight / W), W being the sum of the weights
+            (not 0). Two seeds with shares 1 - t and t are the spherical interpolation (slerp) between them at t.
+    """
 
     layers: tuple[int, int]
     seeds: tuple[int, ...]
     weights: tuple[float, ...]
+    space: str = "w"
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """A step along a direction of w, after truncation, for the layers `layers[0] <= i < layers[1]` of ws.
+
+    Attributes:
+        kind: how the directions were found, see DIRECTION_KINDS.
+        number: which of them, from 1, the strongest first.
+        layers: half-open.
+        amount: in standard deviations of w along the direction; 0 changes nothing.
+    """
+
+    kind: str
+    number: int
+    layers: tuple[int, int]
+    amount: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +139,10 @@ class FrameSpec:
     Attributes:
         index: the tick.
         t_s: show time of the tick (s).
-        latents: the w of a layer is the weighted sum of mapping(z(seed)) over these terms.
+        latents: the w of a layer is the sum of these terms.
         truncation_psi: how far w may stray from the average w: w_avg + psi * (w - w_avg).
         truncation_cutoff: layers below it are truncated; None truncates all.
+        directions: added to what has been truncated.
         noise: one entry per resolution; layers of a resolution that is not named get none.
         bends: applied in this order.
         grade: what is done to the finished picture.
@@ -120,6 +153,7 @@ class FrameSpec:
     latents: tuple[LatentTerm, ...]
     truncation_psi: float = 1.0
     truncation_cutoff: int | None = None
+    directions: tuple[Direction, ...] = ()
     noise: tuple[NoiseLevel, ...] = ()
     bends: tuple[Bend, ...] = ()
     grade: Grade = Grade()
@@ -139,9 +173,14 @@ class FrameSpec:
     @classmethod
     def _from_plain(cls, plain: dict[str, Any]) -> "FrameSpec":
         plain["latents"] = tuple(
-            LatentTerm((first, stop), tuple(term["seeds"]), tuple(term["weights"]))
+            LatentTerm((first, stop), tuple(term["seeds"]), tuple(term["weights"]), term.get("space", "w"))
             for term in plain["latents"]
             for first, stop in [term["layers"]]
+        )
+        plain["directions"] = tuple(
+            Direction(step["kind"], step["number"], (first, stop), step["amount"])
+            for step in plain.get("directions", ())
+            for first, stop in [step["layers"]]
         )
         plain["noise"] = tuple(NoiseLevel(**level) for level in plain["noise"])
         plain["bends"] = tuple(Bend(bend["layer"], bend["transform"], tuple(bend["values"])) for bend in plain["bends"])

@@ -1,9 +1,22 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from avserver.errors import WireError
-from avserver.frame_spec import TRANSFORMS, Bend, FrameSpec, Grade, LatentTerm, NoiseLevel, z_of_seed
+from avserver.frame_spec import (
+    DIRECTION_KINDS,
+    SPACES,
+    TRANSFORMS,
+    Bend,
+    Direction,
+    FrameSpec,
+    Grade,
+    LatentTerm,
+    NoiseLevel,
+    z_of_seed,
+)
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 specs = st.builds(
@@ -16,8 +29,19 @@ specs = st.builds(
             st.tuples(st.integers(0, 18), st.integers(0, 18)),
             st.lists(st.integers(0, 2**32 - 1), max_size=4).map(tuple),
             st.lists(numbers, max_size=4).map(tuple),
+            st.sampled_from(SPACES),
         ),
         max_size=4,
+    ).map(tuple),
+    directions=st.lists(
+        st.builds(
+            Direction,
+            st.sampled_from(DIRECTION_KINDS),
+            st.integers(1, 512),
+            st.tuples(st.integers(0, 18), st.integers(0, 18)),
+            numbers,
+        ),
+        max_size=3,
     ).map(tuple),
     truncation_psi=numbers,
     truncation_cutoff=st.none() | st.integers(0, 18),
@@ -37,6 +61,13 @@ specs = st.builds(
 @given(specs)
 def test_a_spec_survives_the_wire_unchanged(spec: FrameSpec) -> None:
     assert FrameSpec.from_bytes(spec.to_bytes()) == spec
+
+
+def test_a_spec_from_before_spaces_and_directions_is_read() -> None:
+    spec = FrameSpec(index=1, t_s=0.5, latents=(LatentTerm((0, 4), (7,), (1.0,)),))
+    plain = json.loads(spec.to_bytes())
+    del plain["directions"], plain["latents"][0]["space"]
+    assert FrameSpec.from_bytes(json.dumps(plain).encode()) == spec
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b"{}", b'{"latents": 3}', b'{"latents":[{"layers":[1]}]}'])

@@ -2,20 +2,32 @@
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from avserver.control.entry import Entry
 from avserver.control.envelope import ENVELOPE_NAMES, SHAPES, EnvelopeOptions
-from avserver.control.params import MAX_SEED, Kind, ParamTable
-from avserver.control.patch import DEFAULT_GLIDE_S, BendPatch, Choir, MidiKnob, Modulation, Patch
+from avserver.control.params import MAX_SEED, MOST_SIGMA, Kind, ParamTable
+from avserver.control.patch import (
+    DEFAULT_GLIDE_S,
+    FIXED_DIRECTION_PATCHES,
+    BendPatch,
+    Choir,
+    DirectionPatch,
+    MidiKnob,
+    Modulation,
+    Patch,
+)
 from avserver.errors import MappingError, ParamError, nearest
-from avserver.frame_spec import TRANSFORMS
+from avserver.frame_spec import DIRECTION_KINDS, SPACES, TRANSFORMS
 from avserver.signals import BANDS, LEVEL_NAMES, STEMS
 
 FOLLOWS = ("chroma", "segment", "onsets")
+GLIDES = ("spline", "linear")
+# Directions are sorted by how much they do; later ones do next to nothing.
+MOST_DIRECTIONS = 64
 TAKEOVERS = ("jump",)
-_KINDS = ("choir", "bend", "modulate", "midi")
+_KINDS = ("choir", "bend", "direction", "modulate", "midi")
 _ONSET_NAMES = tuple(f"{stem}.{band}" for stem in STEMS for band in BANDS)
 _SOURCES = LEVEL_NAMES + ENVELOPE_NAMES
 # NVIDIA's names: StyleGAN2's blocks b4, b8, … by resolution and their parts, StyleGAN3's layers by number, size and
@@ -53,14 +65,17 @@ def parse_patch(text: str, *, file: str) -> Patch:
     tables = _tables(document, file, text)
     choirs = tuple(_choir(entry) for entry in tables["choir"])
     bends = tuple(_bend(entry) for entry in tables["bend"])
+    directions = tuple(_direction(entry) for entry in tables["direction"])
     _refuse_twins(tables["choir"])
     _refuse_twins(tables["bend"])
-    params = Patch(choirs, bends).param_table()
+    _refuse_twins(tables["direction"], taken=[direction.name for direction in FIXED_DIRECTION_PATCHES])
+    params = Patch(choirs, bends, directions=directions).param_table()
     return Patch(
         choirs,
         bends,
         tuple(_modulation(entry, params) for entry in tables["modulate"]),
         tuple(_midi_knob(entry, params) for entry in tables["midi"]),
+        directions,
     )
 
 
@@ -77,8 +92,8 @@ def _tables(document: dict[str, object], file: str, text: str) -> dict[str, list
     return tables
 
 
-def _refuse_twins(entries: Sequence[Entry]) -> None:
-    seen: set[str] = set()
+def _refuse_twins(entries: Sequence[Entry], taken: Iterable[str] = ()) -> None:
+    seen = set(taken)
     for entry in entries:
         name = entry.name()
         if name in seen:
@@ -87,10 +102,12 @@ def _refuse_twins(entries: Sequence[Entry]) -> None:
 
 
 def _choir(entry: Entry) -> Choir:
-    entry.check_keys(("name", "follows", "layers", "seeds", "onsets", "glide_s"))
+    entry.check_keys(("name", "follows", "layers", "seeds", "onsets", "glide_s", "space", "glide"))
     follows = entry.choice("follows", FOLLOWS)
     if follows != "onsets" and entry.has("onsets"):
         raise entry.error(f"onsets are for a choir that follows 'onsets', this one follows {follows!r}", "onsets")
+    if follows == "chroma" and entry.has("glide"):
+        raise entry.error("glide is for a choir that goes from seed to seed, one that follows 'chroma' mixes", "glide")
     return Choir(
         name=entry.name(),
         follows=follows,
@@ -98,6 +115,8 @@ def _choir(entry: Entry) -> Choir:
         layers=_layers(entry),
         onsets=_onsets(entry) if follows == "onsets" else (),
         glide_s=entry.number_of("glide_s", DEFAULT_GLIDE_S, 0.0, _LONGEST_S, "s"),
+        space=entry.choice("space", SPACES) if entry.has("space") else "w",
+        glide=entry.choice("glide", GLIDES) if entry.has("glide") else "spline",
     )
 
 
@@ -142,6 +161,20 @@ def _bend(entry: Entry) -> BendPatch:
 def _layer(entry: Entry) -> str:
     layer = entry.text_of("layer")
     return layer if _STYLEGAN3_LAYER.fullmatch(layer) else entry.choice("layer", ("input", *_BLOCKS, *_PARTS))
+
+
+def _direction(entry: Entry) -> DirectionPatch:
+    entry.check_keys(("name", "from", "number", "layers", "amount"))
+    number = entry.number_of("number", 1, 1, MOST_DIRECTIONS)
+    if number != int(number):
+        raise entry.error(f"number takes a whole number from 1 to {MOST_DIRECTIONS}, got {number:g}", "number")
+    return DirectionPatch(
+        name=entry.name(),
+        kind=entry.choice("from", DIRECTION_KINDS),
+        number=int(number),
+        layers=_layers(entry),
+        amount=entry.number_of("amount", 0.0, -MOST_SIGMA, MOST_SIGMA),
+    )
 
 
 def _modulation(entry: Entry, params: ParamTable) -> Modulation:

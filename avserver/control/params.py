@@ -1,7 +1,8 @@
 """The table of parameters: everything that can be turned while the show runs.
 
 One entry makes the OSC address (`/avserver` + address), the web page's slider, the checks of the mapping file and a
-line of `avserver params`. Some entries always exist (`FIXED`); a mapping file adds those of its choirs and bends.
+line of `avserver params`. Some entries always exist (`FIXED`); a mapping file adds those of its choirs, bends and
+directions.
 """
 
 import math
@@ -15,6 +16,10 @@ from avserver.frame_spec import TRANSFORMS
 Value = float | int | bool
 
 MAX_SEED = 2**32 - 1
+# Directions of w that every show has. Each costs nothing while its amount is 0.
+FIXED_DIRECTIONS = 8
+# Farthest along a direction, in standard deviations of w: past three, pictures are rare; past five, broken.
+MOST_SIGMA = 5.0
 
 
 class Kind(StrEnum):
@@ -153,6 +158,18 @@ def _trigger(address: str, text: str) -> Param:
     return Param(address, Kind.TRIGGER, False, 0, 1, text)
 
 
+def direction_params(
+    name: str, *, kind: str, number: int, layers: tuple[float, float] = (0.0, 1.0), amount: float = 0.0
+) -> list[Param]:
+    """Return the parameters of a direction of w: how far to go along it, and on which layers."""
+    at, what = f"/direction/{name}", f"{kind} direction {number}"
+    return [
+        _float(f"{at}/amount", amount, -MOST_SIGMA, MOST_SIGMA, f"how far along {what}, 0 is not at all", "sigma"),
+        _float(f"{at}/first", layers[0], 0.0, 1.0, f"{what} moves the layers from this share of them on"),
+        _float(f"{at}/stop", layers[1], 0.0, 1.0, f"{what} moves the layers below this share of them"),
+    ]
+
+
 FIXED: tuple[Param, ...] = (
     _float("/output/opacity", 1.0, 0.0, 1.0, "brightness of the picture, 0 is black"),
     _bool("/output/blackout", False, "all outputs black, at once"),
@@ -173,6 +190,11 @@ FIXED: tuple[Param, ...] = (
     _int("/segment/select", 0, 0, 127, "the segment to go to"),
     _trigger("/segment/next", "go to the next segment"),
     _trigger("/segment/previous", "go to the previous segment"),
+    *(
+        param
+        for number in range(1, FIXED_DIRECTIONS + 1)
+        for param in direction_params(str(number), kind="sefa", number=number)
+    ),
 )
 
 

@@ -1,10 +1,19 @@
-"""Patch: what a mapping file says, checked and frozen: choirs, bends, modulations and controllers."""
+"""Patch: what a mapping file says, checked and frozen: choirs, bends, directions, modulations and controllers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from avserver.control.envelope import EnvelopeOptions
-from avserver.control.params import FIXED, Param, ParamTable, bend_params, choir_params, model_params
+from avserver.control.params import (
+    FIXED,
+    FIXED_DIRECTIONS,
+    Param,
+    ParamTable,
+    bend_params,
+    choir_params,
+    direction_params,
+    model_params,
+)
 
 # The seed's tempo choir took 24 frames of 1/24 s from one picture to the next.
 DEFAULT_GLIDE_S = 1.0
@@ -21,6 +30,9 @@ class Choir:
         layers: share of the layers, half-open, 0 is the coarsest and 1 past the finest.
         onsets: the (stem, band) pairs whose onsets it follows; empty unless it follows onsets.
         glide_s: how long it takes from one seed to the next (s).
+        space: where its seeds are mixed, see `frame_spec.LatentTerm`.
+        glide: `spline` leaves and arrives at rest, `linear` keeps its speed all the way. A choir that follows the
+            chroma does neither: it runs after what it hears.
     """
 
     name: str
@@ -29,6 +41,8 @@ class Choir:
     layers: tuple[float, float] = (0.0, 1.0)
     onsets: tuple[tuple[str, str], ...] = ()
     glide_s: float = DEFAULT_GLIDE_S
+    space: str = "w"
+    glide: str = "spline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,31 @@ class BendPatch:
     layer: str
     transform: str
     start: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionPatch:
+    """A direction of w to move along, see `frame_spec.Direction`.
+
+    Attributes:
+        name: in its addresses, `/direction/NAME/…`.
+        kind: one of frame_spec.DIRECTION_KINDS.
+        number: which of them, from 1.
+        layers: share of the layers at the start, half-open.
+        amount: at the start, in standard deviations.
+    """
+
+    name: str
+    kind: str
+    number: int
+    layers: tuple[float, float] = (0.0, 1.0)
+    amount: float = 0.0
+
+
+# Those whose parameters are among the fixed ones.
+FIXED_DIRECTION_PATCHES = tuple(
+    DirectionPatch(str(number), "sefa", number) for number in range(1, FIXED_DIRECTIONS + 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +142,10 @@ class Patch:
     bends: tuple[BendPatch, ...] = ()
     modulations: tuple[Modulation, ...] = ()
     midi: tuple[MidiKnob, ...] = ()
+    directions: tuple[DirectionPatch, ...] = ()
 
     def param_table(self, models: Sequence[str] = ("default",)) -> ParamTable:
-        """Return the parameters of a show with this patch: the fixed ones, then choirs and bends as in the file.
+        """Return the parameters of a show with this patch: the fixed ones, then choirs, bends and directions.
 
         `models` are the names of those it may choose from.
         """
@@ -116,7 +156,19 @@ class Patch:
             params += [
                 _started(param, bend) for param in bend_params(bend.name, layer=bend.layer, transform=bend.transform)
             ]
+        for direction in self.directions:
+            params += direction_params(
+                direction.name,
+                kind=direction.kind,
+                number=direction.number,
+                layers=direction.layers,
+                amount=direction.amount,
+            )
         return ParamTable(params)
+
+    def direction_kinds(self) -> tuple[str, ...]:
+        """Return the kinds of directions that the generator has to find."""
+        return tuple(dict.fromkeys(direction.kind for direction in FIXED_DIRECTION_PATCHES + self.directions))
 
 
 def _started(param: Param, bend: BendPatch) -> Param:

@@ -35,12 +35,14 @@ class Role:
         model: its file.
         shape: what a scene has to know of the model.
         bent_layers: layers that may be bent (those that are not cost nothing).
+        directions: kinds of directions of w that it may be moved along.
     """
 
     name: str
     model: Path
     shape: ModelShape
     bent_layers: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
 
 
 class Worker(Protocol):

@@ -14,6 +14,7 @@ from avserver.frame_spec import FrameSpec, LatentTerm, NoiseLevel
 from avserver.generator import backend, checkpoint
 from avserver.generator.backend import ops
 from avserver.generator.bending import BendPlan
+from avserver.generator.directions import Directions, sample_z
 from avserver.generator.grading import develop, grade_values
 from avserver.generator.mapping_network import MappingNetwork
 from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
@@ -29,6 +30,7 @@ class Renderer:
     Args:
         path: of the model.
         bent_layers: layers (`b32`) that a spec's bends may name. A layer that is not among them costs nothing.
+        directions: kinds that a spec's directions may name, see `frame_spec.DIRECTION_KINDS`.
         size: (width, height) of the pictures in px; the model's square is scaled to fill it and cropped around its
             centre. None: as the model draws them.
         precision: of the convolutions, "float32" or "bfloat16"; None takes what this machine is fast with.
@@ -39,7 +41,8 @@ class Renderer:
         bent_layers, size, precision: as in effect.
 
     Raises:
-        ModelError: if the file is no model, or doesn't have a layer of `bent_layers`.
+        ModelError: if the file is no model, doesn't have a layer of `bent_layers`, or for an unknown kind of
+            directions.
         ConfigError: for an unknown precision.
     """
 
@@ -48,6 +51,7 @@ class Renderer:
         path: str | Path,
         *,
         bent_layers: Sequence[str] = (),
+        directions: Sequence[str] = (),
         size: tuple[int, int] | None = None,
         precision: str | None = None,
         threads: int = 1,
@@ -61,8 +65,10 @@ class Renderer:
         self.precision = backend.check_precision(precision)
         self._synthesis = make_synthesis(model.config, model.tensors, precision=self.precision)
         mapping = MappingNetwork(model.config, model.tensors)
-        map_z = backend.program(lambda z: mapping(z, _any_class(mapping)))
-        self._mixer = SeedMixer(lambda z: backend.to_numpy(map_z(z)), mapping)
+        program = backend.program(lambda z: mapping(z, _any_class(mapping, z.shape[0])))
+        self._mixer = SeedMixer(lambda z: backend.to_numpy(program(z)), mapping)
+        z_dim = self.config.z_dim
+        self._directions = Directions(directions, model.tensors, lambda: backend.to_numpy(program(sample_z(z_dim))))
         self._fields = {conv.name: make_fields(conv.name, conv.resolution) for conv in self._synthesis.noisy}
         self._draw = backend.program(self._picture)
 
@@ -80,13 +86,13 @@ class Renderer:
         """Return the picture of `spec`: uint8 (height, width, 3), RGB, C-contiguous.
 
         Raises:
-            ModelError: for a layer, resolution or transform that this renderer doesn't have.
+            ModelError: for a layer, resolution, transform or direction that this renderer doesn't have.
             WireError: for values that make no sense (a seed that is none, a number that is not finite).
         """
         grade = grade_values(spec.grade)
         if not np.isfinite([*grade, spec.truncation_psi]).all():
             raise WireError(f"a grade and a truncation are finite, got {spec.grade} and {spec.truncation_psi}")
-        ws = self._mixer.mix(spec)
+        ws = self._directions.move(self._mixer.mix(spec), spec.directions)
         drawn = self._draw(ws, self._noise_coefficients(spec.noise), self._plan.values(spec.bends), grade)
         return self._fit(backend.to_numpy(drawn)[0])
 
@@ -127,8 +133,8 @@ class Renderer:
         return np.asarray(picture)
 
 
-def _any_class(mapping: MappingNetwork) -> npt.NDArray[np.float32] | None:
-    """Return the label of class 0 for a conditional model: a FrameSpec names no class."""
+def _any_class(mapping: MappingNetwork, count: int) -> npt.NDArray[np.float32] | None:
+    """Return `count` labels of class 0 for a conditional model: a FrameSpec names no class."""
     if not mapping.config.c_dim:
         return None
-    return np.eye(1, mapping.config.c_dim, dtype=np.float32)
+    return np.repeat(np.eye(1, mapping.config.c_dim, dtype=np.float32), count, axis=0)

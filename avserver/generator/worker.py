@@ -39,12 +39,14 @@ class WorkerSettings:
         bent_layers: layers that may be bent (those that are not cost nothing).
         size: (width, height) of the frames in px, None for the model's own.
         ring: name of the shared memory.
+        directions: kinds of directions that specs may name.
     """
 
     model: Path
     bent_layers: tuple[str, ...]
     size: tuple[int, int] | None
     ring: str
+    directions: tuple[str, ...] = ()
 
 
 class WorkerState(StrEnum):
@@ -65,7 +67,9 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
         from avserver.generator.renderer import Renderer  # noqa: PLC0415
 
         ring = FrameRing.attach(settings.ring)
-        renderer = Renderer(settings.model, bent_layers=settings.bent_layers, size=settings.size)
+        renderer = Renderer(
+            settings.model, bent_layers=settings.bent_layers, directions=settings.directions, size=settings.size
+        )
         renderer.warm_up()
     except AvserverError as err:
         pipe.send_bytes(b"X" + str(err).encode())

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from avserver.control.params import Params
 from avserver.control.patch import Choir
-from avserver.frame_spec import LatentTerm
-from avserver.scene.mixture import Glide, Pursuit
+from avserver.frame_spec import SPACES, LatentTerm
+from avserver.scene.mixture import Glide, LinearGlide, Pursuit
 from avserver.signals import CHROMA_CLASSES, Signals
 
 Weights = Mapping[int, float]
@@ -33,7 +33,7 @@ class Voice:
             f"{at}/{name}" for name in ("first", "stop", "next", "glide_s")
         )
         self._seeds = [f"{at}/seed/{number}" for number in range(1, len(choir.seeds) + 1)]
-        self._glide = Glide()
+        self._glide = LinearGlide() if choir.glide == "linear" else Glide()
         self._pursuit = Pursuit()
         self.reset()
 
@@ -46,8 +46,7 @@ class Voice:
 
     def layers(self, params: Params, num_ws: int) -> range:
         """Return the layers that it plays at the moment: its share of `num_ws`, rounded; it may be empty."""
-        first, stop = (math.floor(float(params[share]) * num_ws + 0.5) for share in (self._first, self._stop))
-        return range(first, stop)
+        return layers_of(float(params[self._first]), float(params[self._stop]), num_ws)
 
     def weights(self, segment: int, signals: Signals, params: Params, t_s: float) -> Weights:
         """Return the weight of each seed at `t_s` (s). `segment` is the one that the show is in."""
@@ -112,24 +111,33 @@ class Latents:
         self._weights = [voice.weights(segment, signals, params, t_s) for voice in self._voices]
 
     def terms(self, params: Params, num_ws: int) -> tuple[LatentTerm, ...]:
-        """Return the frame's terms for a model of `num_ws` layers: one for each run that the same choirs play."""
+        """Return the frame's terms for a model of `num_ws` layers: one for each run that the same choirs play,
+        and for each space that they play it in.
+        """
         parts = [
-            (voice.layers(params, num_ws), weights) for voice, weights in zip(self._voices, self._weights, strict=True)
+            (voice.layers(params, num_ws), voice.choir.space, weights)
+            for voice, weights in zip(self._voices, self._weights, strict=True)
         ]
-        edges = sorted({edge for layers, _ in parts if layers for edge in (layers.start, layers.stop)})
+        edges = sorted({edge for layers, _, _ in parts if layers for edge in (layers.start, layers.stop)})
         terms = []
         for first, stop in itertools.pairwise(edges):
-            playing = [weights for layers, weights in parts if first in layers]
-            if playing:
-                mixed = _as_equals(playing)
-                terms.append(LatentTerm((first, stop), tuple(mixed), tuple(mixed.values())))
+            playing = [(space, weights) for layers, space, weights in parts if first in layers]
+            for space in SPACES:
+                mixed = _sum_of([weights for its_space, weights in playing if its_space == space], len(playing))
+                if mixed:
+                    terms.append(LatentTerm((first, stop), tuple(mixed), tuple(mixed.values()), space))
         return tuple(terms)
 
 
-def _as_equals(mixtures: Sequence[Weights]) -> dict[int, float]:
-    """Return the mean of mixtures of seeds."""
-    mean: dict[int, float] = {}
+def layers_of(first: float, stop: float, num_ws: int) -> range:
+    """Return the layers of two shares of `num_ws`, rounded; they may be none."""
+    return range(*(math.floor(share * num_ws + 0.5) for share in (first, stop)))
+
+
+def _sum_of(mixtures: Sequence[Weights], equals: int) -> dict[int, float]:
+    """Return the sum of mixtures of seeds, each of which has one vote of `equals`."""
+    total: dict[int, float] = {}
     for weights in mixtures:
         for seed, weight in weights.items():
-            mean[seed] = mean.get(seed, 0.0) + weight / len(mixtures)
-    return mean
+            total[seed] = total.get(seed, 0.0) + weight / equals
+    return total

@@ -1,7 +1,7 @@
 """Mixture: a weight for every seed that is in the picture, moving so that neither place nor speed ever jumps.
 
 The weights always sum to 1 and their speeds to 0. `Glide` goes to one seed after another in a given time; `Pursuit`
-runs after weights that move all the time themselves.
+runs after weights that move all the time themselves. `LinearGlide` alone has corners: its speed jumps when it turns.
 """
 
 from abc import ABC, abstractmethod
@@ -124,6 +124,16 @@ class Glide(Mixture):
         """
         fastest = float(np.abs(self._speeds).max(initial=0.0))
         return self._glide_s if fastest * self._glide_s <= _BRAKE_REACH else _BRAKE_REACH / fastest
+
+
+class LinearGlide(Glide):
+    """Goes straight and at the same speed all the way to one seed; interrupted, straight on to the next."""
+
+    def _state(self, t_s: float) -> tuple[Vector, Vector]:
+        """Return the weights at `t_s`; no speed is carried on."""
+        goal = np.array([float(seed == self.target) for seed in self._seeds])
+        u = min(max((t_s - self._begun_s) / self._glide_s, 0.0), 1.0) if self._glide_s > 0.0 else 1.0
+        return self._weights + (goal - self._weights) * u, np.zeros(len(goal))
 
 
 class Pursuit(Mixture):

@@ -1,12 +1,13 @@
 """Scene: decides a frame. Signals and parameters in, FrameSpec out."""
 
 from avserver.control.params import Params
-from avserver.control.patch import Patch
+from avserver.control.patch import FIXED_DIRECTION_PATCHES, Patch
 from avserver.frame_spec import FrameSpec, Grade, ModelShape
 from avserver.scene.bends import bends_of
 from avserver.scene.latents import Latents
 from avserver.scene.noise import Noise
 from avserver.scene.segment import SegmentSwitch
+from avserver.scene.steering import directions_of
 from avserver.signals import Signals
 
 
@@ -20,6 +21,7 @@ class Scene:
     def __init__(self, patch: Patch) -> None:
         self._bends = patch.bends
         self._switch = SegmentSwitch()
+        self._directions = FIXED_DIRECTION_PATCHES + patch.directions
         self._latents = Latents(patch.choirs)
         self._noise = Noise()
         self.segment = 0
@@ -34,6 +36,7 @@ class Scene:
     def take(self, patch: Patch) -> None:
         """Play another patch; choirs that are in both go on as they were."""
         self._bends = patch.bends
+        self._directions = FIXED_DIRECTION_PATCHES + patch.directions
         self._latents.take(patch.choirs)
 
     def update(self, t_s: float, signals: Signals, params: Params) -> None:
@@ -60,6 +63,7 @@ class Scene:
             latents=self._latents.terms(params, model.num_ws),
             truncation_psi=float(params["/latent/truncation_psi"]),
             truncation_cutoff=None if cutoff >= model.num_ws else cutoff,
+            directions=directions_of(self._directions, params, model.num_ws),
             noise=self._noise.levels(params, model.noise_resolutions),
             bends=bends_of(self._bends, params, model.layers),
             grade=_grade(params),

@@ -12,12 +12,13 @@ from avserver.bundled import mapping_path
 from avserver.control.envelope import ENVELOPE_NAMES, EnvelopeOptions
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.params import FIXED
-from avserver.control.patch import BendPatch, Choir, MidiKnob, Modulation, Patch
+from avserver.control.patch import BendPatch, Choir, DirectionPatch, MidiKnob, Modulation, Patch
 from avserver.errors import MappingError
 from avserver.signals import LEVEL_NAMES
 
 CHOIR = '[[choir]]\nname = "c"\nfollows = "segment"\nseeds = [1, 2]\n'
 BEND = '[[bend]]\nname = "z"\nlayer = "b8"\ntransform = "zoom"\n'
+DIRECTION = '[[direction]]\nname = "pose"\nfrom = "ganspace"\nnumber = 2\n'
 MODULATE = BEND + '[[modulate]]\nfrom = "drums.mid.dip"\nto = "/bend/z/amount"\n'
 MIDI = '[[midi]]\nport = "nano"\ncontrol = "cc 1 7"\nto = "/noise/strength"\n'
 
@@ -54,12 +55,21 @@ def test_a_whole_file():
         layers = [0.5, 1]
         seeds = [3, 4294967295]
         glide_s = 0
+        space = "z"
+        glide = "linear"
 
         [[bend]]
         name = "shift"
         layer = "b1024"
         transform = "translate"
         y = -0.25
+
+        [[direction]]
+        name = "pose"
+        from = "ganspace"
+        number = 3
+        layers = [0, 0.5]
+        amount = -1
 
         [[modulate]]
         from = "drums.mid.dip"
@@ -86,7 +96,9 @@ def test_a_whole_file():
     """)
     assert patch == Patch(
         choirs=(
-            Choir("drums", "onsets", (3, 2**32 - 1), (0.5, 1.0), (("drums", "low"), ("mix", "full")), glide_s=0.0),
+            Choir(
+                "drums", "onsets", (3, 2**32 - 1), (0.5, 1.0), (("drums", "low"), ("mix", "full")), 0.0, "z", "linear"
+            ),
         ),
         bends=(BendPatch("shift", "b1024", "translate", {"y": -0.25}),),
         modulations=(
@@ -96,12 +108,16 @@ def test_a_whole_file():
             Modulation("pitch_hz", "/noise/speed", input_range=(100.0, 1000.0)),
         ),
         midi=(MidiKnob("nanoKONTROL2", 16, 127, "/bend/shift/y", (-1.0, 0.5)),),
+        directions=(DirectionPatch("pose", "ganspace", 3, (0.0, 0.5), -1.0),),
     )
+    assert patch.direction_kinds() == ("sefa", "ganspace")
 
 
 def test_what_is_left_out_is_as_the_seed_had_it():
     patch = parse(CHOIR + MODULATE + MIDI)
-    assert patch.choirs[0] == Choir("c", "segment", (1, 2), layers=(0.0, 1.0), onsets=(), glide_s=1.0)
+    assert patch.choirs[0] == Choir(
+        "c", "segment", (1, 2), layers=(0.0, 1.0), onsets=(), glide_s=1.0, space="w", glide="spline"
+    )
     assert patch.modulations[0].envelope == EnvelopeOptions(10 / 24, 36 / 24, 0.2, 0.0, 0.0)
     assert patch.midi[0].output_range == (0.0, 2.0)
 
@@ -111,8 +127,8 @@ def test_an_empty_file_is_a_patch_without_choirs():
     assert list(Patch().param_table()) == [*(param.address for param in FIXED), "/model/select"]
 
 
-def test_the_table_holds_the_fixed_parameters_then_choirs_then_bends():
-    table = parse(BEND + "amount = 0.5\n" + CHOIR).param_table()
+def test_the_table_holds_the_fixed_parameters_then_choirs_then_bends_then_directions():
+    table = parse(DIRECTION + "amount = 1.5\nlayers = [0.5, 1]\n" + BEND + "amount = 0.5\n" + CHOIR).param_table()
     assert list(table)[len(FIXED) :] == [
         "/model/select",
         "/choir/c/glide_s",
@@ -123,8 +139,12 @@ def test_the_table_holds_the_fixed_parameters_then_choirs_then_bends():
         "/choir/c/seed/2",
         "/bend/z/enable",
         "/bend/z/amount",
+        "/direction/pose/amount",
+        "/direction/pose/first",
+        "/direction/pose/stop",
     ]
     assert table["/bend/z/amount"].default == 0.5
+    assert [table[f"/direction/pose/{name}"].default for name in ("amount", "first", "stop")] == [1.5, 0.5, 1.0]
 
 
 @pytest.mark.parametrize("source", LEVEL_NAMES + ENVELOPE_NAMES)
@@ -148,8 +168,8 @@ BAD = {
     ),
     "a list of numbers": ("choir = [1]\n", "x.toml: choir is written as tables headed [[choir]], got [1]"),
     "an unknown key": (
-        CHOIR + "\nglide = 1.0\n",
-        "x.toml, line 6: [[choir]] has no key 'glide'; did you mean 'glide_s'?",
+        CHOIR + "\ngilde_s = 1.0\n",
+        "x.toml, line 6: [[choir]] has no key 'gilde_s'; did you mean 'glide_s'?",
     ),
     "a key of another transform": (
         BEND + "angle = 3.0\n",
@@ -216,6 +236,38 @@ BAD = {
     "onsets that are no names": (
         CHOIR.replace("segment", "onsets") + "onsets = [{}]\n",
         "x.toml, line 5: there are no onsets {}; ",
+    ),
+    "an unknown space": (
+        CHOIR + 'space = "W"\n',
+        "x.toml, line 5: space does not know 'W'; allowed: w, z",
+    ),
+    "an unknown glide": (
+        CHOIR + 'glide = "splin"\n',
+        "x.toml, line 5: glide does not know 'splin'; did you mean 'spline'?",
+    ),
+    "a glide of a mixture": (
+        CHOIR.replace("segment", "chroma") + 'glide = "linear"\n',
+        "x.toml, line 5: glide is for a choir that goes from seed to seed, one that follows 'chroma' mixes",
+    ),
+    "directions from nowhere": (
+        DIRECTION.replace("ganspace", "gan"),
+        "x.toml, line 3: from does not know 'gan'; allowed: ganspace, sefa",
+    ),
+    "direction 0": (
+        DIRECTION.replace("2", "0"),
+        "x.toml, line 4: number takes a number from 1 to 64, got 0",
+    ),
+    "half a direction": (
+        DIRECTION.replace("2", "2.5"),
+        "x.toml, line 4: number takes a whole number from 1 to 64, got 2.5",
+    ),
+    "too far along a direction": (
+        DIRECTION + "amount = 6\n",
+        "x.toml, line 5: amount takes a number from -5 to 5, got 6",
+    ),
+    "a direction of a name that is taken": (
+        DIRECTION.replace("pose", "8"),
+        "x.toml, line 2: there is already a direction called '8'; names are given once",
     ),
     "an unknown transform": (
         BEND.replace("zoom", "zom"),

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avserver.control.params import FIXED, Kind, Param, ParamTable, bend_params, choir_params
+from avserver.control.params import FIXED, Kind, Param, ParamTable, bend_params, choir_params, direction_params
 from avserver.errors import ParamError
 from avserver.frame_spec import TRANSFORMS
 
 ALL = [
     *FIXED,
     *choir_params("melody", seeds=(1, 2**32 - 1), layers=(0.0, 0.5), glide_s=1.0),
+    *direction_params("pose", kind="ganspace", number=2, layers=(0.0, 0.5), amount=1.0),
     *(p for name in TRANSFORMS for p in bend_params(f"a_{name}", layer="b8", transform=name)),
 ]
 BY_ADDRESS = {param.address: param for param in ALL}

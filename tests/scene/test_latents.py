@@ -165,6 +165,25 @@ def test_choirs_on_the_same_layers_are_equals():
     assert layers(stage.frame())[2, 4] == {10: 0.5, 1: 0.5}
 
 
+def test_choirs_in_w_and_in_z_on_the_same_layers_are_equals_too():
+    in_z = SEGMENT.replace('"s"', '"z"') + 'space = "z"\n'
+    stage = Stage(SEGMENT + in_z + DRUMS + "layers = [0.5, 1]\n" + 'space = "z"\n')
+    terms = stage.frame().latents
+    assert [(term.layers, term.space, weights_of(term)) for term in terms] == [
+        ((0, 4), "w", {10: 0.5}),
+        ((0, 4), "z", {10: 0.5}),
+        ((4, 8), "w", {10: pytest.approx(1 / 3)}),
+        ((4, 8), "z", {10: pytest.approx(1 / 3), 1: pytest.approx(1 / 3)}),
+    ]
+
+
+def test_a_linear_glide_keeps_its_speed():
+    stage = Stage(SEGMENT + 'glide = "linear"\n')
+    stage.frame()
+    frames = [only(stage.frame(segment=1)) for _ in range(FPS // 2)]
+    assert [weights[20] for weights in frames] == pytest.approx([tick / 15 for tick in range(1, 16)])
+
+
 def test_layers_can_be_turned_and_may_be_none():
     stage = Stage(SEGMENT + DRUMS)
     stage.turn("/choir/d/first", 0.5)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avserver.scene.mixture import FAINT, MOST_SEEDS, Glide, Pursuit
+from avserver.scene.mixture import FAINT, MOST_SEEDS, Glide, LinearGlide, Pursuit
 
 glide_times = st.sampled_from([0.05, 0.2, 0.4167, 1.0, 5.0, 30.0])
 # When (in frames since the last), where to, and in what time.
@@ -68,6 +68,17 @@ def test_an_interrupted_glide_follows_the_hermite_spline():
     place, speed, u = 0.5, 1.5, 0.25  # of seed 2 at 0.5 s; then to 0, at rest
     h00, h10 = 2 * u**3 - 3 * u**2 + 1, u**3 - 2 * u**2 + u
     assert glide.at(0.75)[2] == pytest.approx(place * h00 + speed * h10)
+
+
+def test_an_interrupted_linear_glide_goes_straight_on_from_where_it_is():
+    glide = LinearGlide()
+    glide.to(1, 1.0, 0.0)
+    glide.to(2, 1.0, 0.0)
+    assert glide.at(0.25) == pytest.approx({1: 0.75, 2: 0.25})
+    glide.to(3, 2.0, 0.5)
+    assert glide.at(0.5) == pytest.approx({1: 0.5, 2: 0.5, 3: 0.0})
+    assert glide.at(1.5) == pytest.approx({1: 0.25, 2: 0.25, 3: 0.5})
+    assert glide.at(2.5) == {3: 1.0}
 
 
 @given(hits)
