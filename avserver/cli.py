@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands.add_parser("import", help="turn a model of another program into a safe file"))
     _add_models(commands.add_parser("models", help="list models, or look at one"))
     _add_params(commands.add_parser("params", help="list every parameter that can be turned"))
+    _add_seeds(commands.add_parser("seeds", help="draw what seeds look like, pick some, write them down"))
+    _add_project(commands.add_parser("project", help="find a picture of yours among those that a model draws"))
     _add_watch(commands.add_parser("watch", help="show how a running server is doing"))
     _add_bench(commands.add_parser("bench", help="measure speed, latency and memory on this machine"))
     return parser
@@ -213,6 +215,80 @@ def _params(arguments: argparse.Namespace) -> int:
     for param in table.values():
         default = "" if param.kind == "trigger" else f"{param.default:g}"
         print(f"/avserver{param.address:{widest}}  {default:>10}  {param.allowed()}: {param.description}")
+    return 0
+
+
+def _add_seeds(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of --count seeds in a row (0)")
+    which.add_argument("--random", type=int, metavar="N", help="N seeds drawn at random, see --seed")
+    which.add_argument("--seeds", metavar="LIST", help="these: 3,17,42 or a file that --list wrote")
+    parser.add_argument("--count", type=int, default=64, metavar="N", help="how many seeds in a row (64)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="what --random begins from (0)")
+    parser.add_argument("--diverse", type=int, metavar="K", help="keep the K seeds that differ most")
+    parser.add_argument("--ws", type=Path, action="append", default=[], metavar="FILE", help="and a projected picture")
+    parser.add_argument("-o", "--output", type=Path, metavar="SHEET", help="the contact sheet to write (.jpg, .png)")
+    parser.add_argument("--list", type=Path, metavar="FILE.toml", help="write the seeds down, for a choir's `seeds`")
+    parser.add_argument("--model", default="default", metavar="FILE", help="the generator (.safetensors)")
+    parser.add_argument("--truncation-psi", type=float, default=1.0, metavar="X", help="distance from the average (1)")
+    parser.add_argument("--columns", type=int, metavar="N", help="pictures in a row")
+    parser.add_argument("--side", type=int, metavar="PX", help="side of a picture on the sheet (px)")
+    parser.add_argument("--force", action="store_true", help="write over files that exist")
+    parser.set_defaults(run=_seeds)
+
+
+def _seeds(arguments: argparse.Namespace) -> int:
+    from avserver.seeds import Casting, cast, chosen_seeds, random_seeds, seeds_from
+
+    if arguments.seeds is not None:
+        seeds = chosen_seeds(arguments.seeds)
+    elif arguments.random is not None:
+        seeds = random_seeds(arguments.random, arguments.seed)
+    else:
+        seeds = seeds_from(arguments.first, arguments.count)
+    casting = Casting(
+        seeds=seeds,
+        ws=tuple(arguments.ws),
+        diverse=arguments.diverse,
+        sheet=arguments.output,
+        seed_list=arguments.list,
+        model=arguments.model,
+        truncation_psi=arguments.truncation_psi,
+        columns=arguments.columns,
+        side_px=arguments.side,
+        force=arguments.force,
+    )
+    print(f"seeds = {list(cast(casting, sys.stderr))}")
+    return 0
+
+
+def _add_project(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("picture", type=Path, metavar="PICTURE", help="a picture; its middle square is used")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the ws to write")
+    parser.add_argument("--picture", dest="comparison", type=Path, metavar="FILE", help="write asked and found (.png)")
+    parser.add_argument("--model", default="default", metavar="FILE", help="the generator (.safetensors)")
+    parser.add_argument("--steps", type=int, default=500, metavar="N", help="more come nearer (500)")
+    parser.add_argument("--plus", action="store_true", help="a w for every layer: nearer, less the model's own")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of all randomness (0)")
+    parser.add_argument("--force", action="store_true", help="write over files that exist")
+    parser.set_defaults(run=_project)
+
+
+def _project(arguments: argparse.Namespace) -> int:
+    from avserver.project import Projecting, project_picture
+
+    settings = Projecting(
+        picture=arguments.picture,
+        output=arguments.output,
+        comparison=arguments.comparison,
+        model=arguments.model,
+        steps=arguments.steps,
+        plus=arguments.plus,
+        seed=arguments.seed,
+        force=arguments.force,
+    )
+    found = project_picture(settings, sys.stderr)
+    print(f"{arguments.output}: {100 * found.nearer:.1f} % nearer to {arguments.picture} than the average picture")
     return 0
 
 

@@ -188,6 +188,9 @@ class FrameSpec:
         return cls(**plain)
 
 
+MAX_SEED = 2**32 - 1
+
+
 def z_of_seed(seed: int, z_dim: int) -> npt.NDArray[np.float64]:
-    """Return the (1, z_dim) latent of a seed, 0 <= seed < 2**32, as the official tools draw it."""
+    """Return the (1, z_dim) latent of a seed, 0 <= seed <= MAX_SEED, as the official tools draw it."""
     return np.random.RandomState(seed).randn(1, z_dim)

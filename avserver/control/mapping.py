@@ -7,7 +7,7 @@ from pathlib import Path
 
 from avserver.control.entry import Entry
 from avserver.control.envelope import ENVELOPE_NAMES, SHAPES, EnvelopeOptions
-from avserver.control.params import MAX_SEED, MOST_SIGMA, Kind, ParamTable
+from avserver.control.params import MOST_SIGMA, Kind, ParamTable
 from avserver.control.patch import (
     DEFAULT_GLIDE_S,
     FIXED_DIRECTION_PATCHES,
@@ -18,8 +18,9 @@ from avserver.control.patch import (
     Modulation,
     Patch,
 )
-from avserver.errors import MappingError, ParamError, nearest
+from avserver.errors import ConfigError, MappingError, ParamError, nearest
 from avserver.frame_spec import DIRECTION_KINDS, SPACES, TRANSFORMS
+from avserver.seed_list import check_seeds, read_seeds
 from avserver.signals import BANDS, LEVEL_NAMES, STEMS
 
 FOLLOWS = ("chroma", "segment", "onsets")
@@ -121,12 +122,14 @@ def _choir(entry: Entry) -> Choir:
 
 
 def _seeds(entry: Entry) -> tuple[int, ...]:
-    seeds = []
-    for seed in entry.list_of("seeds"):
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
-            raise entry.error(f"seeds are whole numbers from 0 to {MAX_SEED}, got {seed!r}", "seeds")
-        seeds.append(seed)
-    return tuple(seeds)
+    """Read seeds, or the name of a seed list, which lies where the mapping file does."""
+    named = entry.values.get("seeds")
+    try:
+        if isinstance(named, str):
+            return read_seeds(Path(entry.file).parent / named)
+        return check_seeds(entry.list_of("seeds"))
+    except ConfigError as err:
+        raise entry.error(str(err), "seeds") from err
 
 
 def _layers(entry: Entry) -> tuple[float, float]:

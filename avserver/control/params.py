@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from avserver.errors import ParamError, nearest
-from avserver.frame_spec import TRANSFORMS
+from avserver.frame_spec import MAX_SEED, TRANSFORMS
 
 Value = float | int | bool
 
-MAX_SEED = 2**32 - 1
 # Directions of w that every show has. Each costs nothing while its amount is 0.
 FIXED_DIRECTIONS = 8
 # Farthest along a direction, in standard deviations of w: past three, pictures are rare; past five, broken.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from avserver.generator.model import Generator
 
 
-def load(path: str | Path) -> "Generator":
-    """Return the generator in a model file. Raises ModelError if it is none."""
+def load(path: str | Path, *, threads: int = 1) -> "Generator":
+    """Return the generator in a model file, which may use `threads` of the CPU. Raises ModelError if it is none."""
     from avserver.generator.model import Generator  # noqa: PLC0415  (imports the framework: seconds)
 
-    return Generator(path)
+    return Generator(path, threads=threads)

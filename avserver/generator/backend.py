@@ -70,7 +70,7 @@ with _without_banner():
     import keras
     from keras import ops
 
-__all__ = ["PRECISIONS", "default_precision", "ops", "program", "stage", "start", "to_numpy"]
+__all__ = ["PRECISIONS", "default_precision", "ops", "program", "stage", "start", "to_numpy", "value_and_gradient"]
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -152,6 +152,33 @@ def program(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*(ops.convert_to_tensor(array) for array in arrays))
 
     return draw
+
+
+def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Compile a function of arrays whose value is one number; return it and its gradient by the first argument."""
+    tf = _tensorflow()
+    if tf is not None:
+
+        def taped(x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+            x = tf.convert_to_tensor(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                value = function(x, *others)
+            return value, tape.gradient(value, x)
+
+        return _mending(lambda: tf.function(taped, jit_compile=_on_gpu(), autograph=False), broken=tf.errors.OpError)
+    if keras.config.backend() == "jax":
+        jax = importlib.import_module("jax")
+        compiled: Callable[..., Any] = jax.jit(jax.value_and_grad(function))
+        return compiled
+    torch = importlib.import_module("torch")
+
+    def differentiate(x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+        x = ops.convert_to_tensor(x).detach().clone().requires_grad_(True)
+        value = function(x, *(ops.convert_to_tensor(other) for other in others))
+        return value, torch.autograd.grad(value, x)[0]
+
+    return differentiate
 
 
 def _mending(make: Callable[[], Callable[..., Any]], broken: type[Exception]) -> Callable[..., Any]:

@@ -28,8 +28,9 @@ class Generator:
         architecture: "stylegan2".
     """
 
-    def __init__(self, path: str | Path) -> None:
-        backend.start()
+    def __init__(self, path: str | Path, *, threads: int = 1) -> None:
+        """`threads` of the CPU; what is chosen first in a process holds."""
+        backend.start(threads)
         model = checkpoint.read(path)
         config = model.config
         self.resolution, self.num_ws = config.resolution, config.num_ws
@@ -76,6 +77,10 @@ class Generator:
         images = [backend.to_numpy(self._draw[noise](ws[i : i + 1])) for i in range(len(ws))]
         empty = np.zeros((0, self.resolution, self.resolution, 3), np.float32)
         return np.concatenate([empty, *images])
+
+    def image(self, ws: Any) -> Any:
+        """Return the image of ws without noise, tensors both: for a program of the backend that differentiates it."""
+        return self._image(ws, "none")
 
     def _image(self, ws: Any, mode: str) -> Any:
         if mode == "none":
