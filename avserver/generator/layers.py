@@ -4,7 +4,8 @@ Modulated convolution as in section 2.2, in its other form: instead of the weigh
 the style before the convolution, and by the demodulation after it. The convolution's weights then stay the same from
 frame to frame, which lets a framework lay them out for the machine once.
 
-Layers hold numpy arrays, which become constants of the compiled program. Activations are (n, H, W, C).
+Layers hold numpy arrays, which become constants of the compiled program; `ops`, not operators, join them to tensors,
+since PyTorch has no gradients where an array meets a tensor by itself. Activations are (n, H, W, C).
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from avserver.generator.mapping_network import leaky_relu
 Tensor = Any
 
 EPSILON = 1e-8
-GAIN = np.float32(np.sqrt(2))  # keeps the variance through a leaky ReLU
+GAIN = float(np.sqrt(2))  # keeps the variance through a leaky ReLU
 # Below this many channels XLA finds nothing to vectorise along them: a blur is twice as fast as a convolution of its
 # own, and a matrix product as a sum.
 NARROW = 16
@@ -36,7 +37,7 @@ class Style:
 
     def __call__(self, w: Tensor) -> Tensor:
         """w (n, w_dim) to scales (n, channels)."""
-        return ops.matmul(w, self.weight) + self.bias
+        return ops.add(ops.matmul(w, self.weight), self.bias)
 
 
 class Convolution:
@@ -109,7 +110,7 @@ class Convolution:
             y = y[:, : self.resolution, : self.resolution]
         elif self.doubles:
             y = filters.blur_doubled(y, self.filter)
-        y = y * demodulation[:, None, None, :] + self.bias
+        y = ops.add(y * demodulation[:, None, None, :], self.bias)
         if noise is not None:
             y = y + (noise * GAIN)[None, :, :, None]
         return y
@@ -151,7 +152,7 @@ class ToRGB:
 
     def modulated(self, w: Tensor) -> Tensor:
         """Return the weights for w (n, w_dim): (n, in, 3)."""
-        return self.style(w)[:, :, None] * self.weight
+        return ops.multiply(self.style(w)[:, :, None], self.weight)
 
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
         """x (n, H, W, in) and its modulated weights (n, in, 3) to (n, H, W, 3)."""
@@ -160,7 +161,7 @@ class ToRGB:
             rgb = sum(x[..., i : i + 1] * weight[:, None, None, i] for i in range(channels))
         else:
             rgb = ops.matmul(ops.reshape(x, (n, height * width, channels)), weight)
-        return clamped(ops.reshape(rgb, (n, height, width, 3)) + self.bias, self.clamp)
+        return clamped(ops.add(ops.reshape(rgb, (n, height, width, 3)), self.bias), self.clamp)
 
 
 def clamped(x: Tensor, limit: float) -> Tensor:
