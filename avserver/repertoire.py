@@ -37,7 +37,7 @@ class Repertoire:
         return self._configs[number]
 
     def role(self, number: int, patch: Patch) -> Role:
-        """Return what a worker is to play: a model, prepared for the patch's directions and those bends it has layers for."""
+        """Return what a worker is to play: a model, prepared for the directions, and for bends of layers it has."""
         shape = self._configs[number].shape
         bent = tuple({bend.layer: None for bend in patch.bends if bend.layer in shape.layers})
         return Role(self._paths[number].name, self._paths[number], shape, bent, patch.direction_kinds())
