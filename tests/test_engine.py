@@ -155,3 +155,19 @@ def test_an_empty_patch_plays(tmp_path: Path) -> None:
     spec = decide(engine(parse_patch("", file="empty.toml")), Tick(0, 0.0))
     assert spec.latents == ()
     assert spec.bends == ()
+
+
+def test_directions_wait_for_a_worker_that_knows_them() -> None:
+    direction = '[[direction]]\nname = "{0}"\nfrom = "{0}"\namount = 1\n'
+    patch = parse_patch(direction.format("sefa") + direction.format("ganspace"), file="test.toml")
+    notebook = Notebook()
+    show = LiveShow(
+        engine=engine(patch),
+        clock=WallClock(FPS),
+        relay=Relay(lambda role: notebook),
+        casting=lambda number, patch: Role("test", Path("none"), MODEL, directions=("sefa",)),
+        publisher=Publisher([], fps=FPS, width_px=8, height_px=8),
+        meter=Meter(),
+    )
+    show.play(lambda: False, duration_s=0.2)
+    assert {direction.kind for spec in notebook.specs for direction in spec.directions} == {"sefa"}
