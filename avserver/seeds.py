@@ -1,5 +1,6 @@
 """`avserver seeds`: draw what seeds look like, pick some, and write them down for a choir."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -123,7 +124,7 @@ def _read_ws(path: Path, generator: "Generator") -> npt.NDArray[np.float32]:
     try:
         with np.load(path, allow_pickle=False) as file:
             ws = np.asarray(file["ws"], np.float32)
-    except (OSError, ValueError, KeyError, EOFError) as err:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as err:  # TypeError: an .npy file
         raise ConfigError(f"{str(path)!r} holds no ws as `avserver project` writes them: {err}") from err
     if ws.shape != (1, generator.num_ws, generator.w_dim):
         expected = (1, generator.num_ws, generator.w_dim)
