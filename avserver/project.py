@@ -84,7 +84,7 @@ def project_picture(settings: Projecting, out: TextIO) -> "Projected":
     with settings.output.open("wb") as file:
         np.savez(file, ws=found.ws.astype(np.float32))
     if settings.comparison is not None:
-        image = generator.synthesis(found.ws)[0]
+        image = generator.synthesis(found.ws, noise="none")[0]  # as it was looked for
         both = np.clip(np.concatenate([target, image], axis=1) * 127.5 + 128, 0, 255).astype(np.uint8)
         Image.fromarray(both).save(settings.comparison, quality=95)
     return found

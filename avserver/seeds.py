@@ -125,7 +125,7 @@ def _read_ws(path: Path, generator: "Generator") -> npt.NDArray[np.float32]:
         with np.load(path, allow_pickle=False) as file:
             ws = np.asarray(file["ws"], np.float32)
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as err:  # TypeError: an .npy file
-        raise ConfigError(f"{str(path)!r} holds no ws as `avserver project` writes them: {err}") from err
+        raise ConfigError(f"{str(path)!r} holds no ws as avserver project writes them") from err
     if ws.shape != (1, generator.num_ws, generator.w_dim):
         expected = (1, generator.num_ws, generator.w_dim)
         raise ConfigError(f"{str(path)!r} is of another model: this one takes ws of shape {expected}, got {ws.shape}")
