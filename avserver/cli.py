@@ -131,12 +131,13 @@ def _import(arguments: argparse.Namespace) -> int:
 
     from avserver.generator import checkpoint
     from avserver.generator.importing import import_model
+    from avserver.new_file import check_new
     from avserver.shelf import SUFFIX, look_at
 
     out: Path = arguments.output
     if out.suffix != SUFFIX:
         raise ConfigError(f"a model is written as {SUFFIX}, got {out.name}")
-    _check_output(out, force=arguments.force)
+    check_new(out, force=arguments.force)
     if out.exists() and arguments.model.exists() and out.samefile(arguments.model):
         raise ConfigError(f"{out} cannot be written over itself")
     model = import_model(arguments.model, sha256=arguments.sha256, licence=arguments.licence)
@@ -144,13 +145,6 @@ def _import(arguments: argparse.Namespace) -> int:
     entry = look_at(out)
     print(json.dumps(entry.to_plain(), indent=1) if arguments.json else f"{out}: {entry.summary()}")
     return 0
-
-
-def _check_output(path: Path, *, force: bool) -> None:
-    if path.exists() and not force:
-        raise ConfigError(f"{path} exists; --force writes over it")
-    if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {path.parent} to write {path.name} in")
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -192,8 +186,9 @@ def _models(arguments: argparse.Namespace) -> int:
 
 def _draw_sheet(model: Path, out: Path, *, force: bool) -> None:
     from avserver.generator.contact_sheet import write_sheet
+    from avserver.new_file import check_new
 
-    _check_output(out, force=force)
+    check_new(out, force=force)
     write_sheet(model, out)
 
 

@@ -7,10 +7,12 @@ from avserver.errors import ConfigError
 
 def check_new(path: Path, *, force: bool) -> None:
     """Refuse a file that exists, and one in a folder that doesn't. Raises ConfigError."""
-    if path.exists() and (not force or not path.is_file()):
-        raise ConfigError(f"{str(path)!r} exists already; name another file{'' if force else ' or add --force'}")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists; --force writes over it")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, not a file to write over")
     if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
+        raise ConfigError(f"there is no folder {path.parent} to write {path.name} in")
 
 
 def check_new_picture(path: Path, *, force: bool) -> None:

@@ -35,7 +35,7 @@ def test_a_picture_becomes_ws_and_a_comparison(tiny_model: Path, picture: Path, 
         assert both.size == (32, 16)
     again = avserver(*arguments)
     assert again.returncode == 2
-    assert again.stderr == f"avserver: {str(out)!r} exists already; name another file or add --force\n"
+    assert again.stderr == f"avserver: {out} exists; --force writes over it\n"
 
 
 def test_ctrl_c_at_a_terminal_keeps_the_best_so_far(tiny_model: Path, picture: Path, tmp_path: Path) -> None:
