@@ -185,11 +185,9 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _draw_sheet(model: Path, out: Path, *, force: bool) -> None:
-    from avserver.generator.contact_sheet import write_sheet
-    from avserver.new_file import check_new
+    from avserver.seeds import Casting, cast
 
-    check_new(out, force=force)
-    write_sheet(model, out)
+    cast(Casting(seeds=tuple(range(16)), sheet=out, model=str(model), truncation_psi=0.7, force=force), sys.stderr)
 
 
 def _add_params(parser: argparse.ArgumentParser) -> None:

@@ -211,6 +211,28 @@ def stage(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+@contextlib.contextmanager
+def eagerly() -> Iterator[None]:
+    """Have programs run operation by operation within it: what compiled ones are measured against."""
+    tf = _tensorflow()
+    if tf is not None:
+        tf.config.run_functions_eagerly(True)
+        try:
+            yield
+        finally:
+            tf.config.run_functions_eagerly(False)
+    elif keras.config.backend() == "jax":
+        with importlib.import_module("jax").disable_jit():
+            yield
+    else:
+        yield
+
+
+def name() -> str:
+    """Return which framework draws: "tensorflow", "jax" or "torch"."""
+    return str(keras.config.backend())
+
+
 def to_numpy(tensor: Tensor) -> npt.NDArray[Any]:
     """Return a tensor's value on the host."""
     return np.asarray(ops.convert_to_numpy(tensor))
