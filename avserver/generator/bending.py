@@ -28,7 +28,7 @@ FARTHEST = 1e6  # of a matrix's entries: many zooms on one layer must not leave 
 def inverse_matrix(bend: Bend) -> npt.NDArray[np.float64]:
     """Return the (3, 3) matrix from a place in the bent layer to where its content comes from.
 
-    Places are (x, y, 1) from the centre, rightwards and downwards, in widths of the (square) layer.
+    Places are (x, y, 1) from the centre, rightwards and downwards, in widths of the picture.
 
     Raises ModelError for an unknown transform, WireError for values it cannot take.
     """
@@ -80,16 +80,19 @@ class Places(NamedTuple):
     lower_share: Tensor
 
 
-def find_places(matrix: Tensor, size: int) -> Places:
+def find_places(matrix: Tensor, size: int, picture: int | None = None) -> Places:
     """Return the places for an inverse matrix (2, 3), see `compose`, in a layer of `size` by `size` samples.
+
+    The picture spans `picture` of them (None: all), in the middle.
 
     The identity gives every sample its own place exactly. Beyond the borders, the layer is reflected.
     """
     # Half-integers, so that the identity gives whole numbers without rounding.
+    width = size if picture is None else picture
     steps = ops.arange(size, dtype="float32") - (size - 1) / 2
     x, y = steps[None, :], steps[:, None]
-    column = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * size + (size - 1) / 2
-    row = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * size + (size - 1) / 2
+    column = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * width + (size - 1) / 2
+    row = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * width + (size - 1) / 2
     left, right, right_share = _neighbours(column, size)
     upper, lower, lower_share = _neighbours(row, size)
     upper, lower = upper * size, lower * size
@@ -127,8 +130,16 @@ def _mirror(index: Tensor, size: int) -> Tensor:
 class Bending:
     """The bends of one picture, as a network applies them: asked at each of its layers."""
 
-    def __init__(self, places: Mapping[str, Places]) -> None:
+    def __init__(self, places: Mapping[str, Places], matrices: Mapping[str, Tensor] | None = None) -> None:
         self._places = places
+        self._matrices = matrices or {}
+
+    def matrix(self, layer: str) -> Tensor | None:
+        """Return the inverse matrix (2, 3) of the layer's bends, see `compose`; None if there are none.
+
+        For a layer that can be moved without resampling it.
+        """
+        return self._matrices.get(layer)
 
     def touches(self, layer: str, place: Place = "after") -> bool:
         """Return whether anything is done to the layer's activations before or after its nonlinearity.
@@ -171,7 +182,12 @@ class BendPlan:
         """Return the bends of a frame, in the program that draws it."""
         if not self.bent_layers:
             return NO_BENDS
-        return Bending(stage(self._find)(values))
+        matrices = {name: values[i] for i, name in enumerate(self.bent_layers)}
+        return Bending(stage(self._find)(values), matrices)
 
     def _find(self, values: Tensor) -> dict[str, Places]:
-        return {name: find_places(values[i], self._layers[name].size) for i, name in enumerate(self.bent_layers)}
+        return {name: self._places(values[i], self._layers[name]) for i, name in enumerate(self.bent_layers)}
+
+    @staticmethod
+    def _places(matrix: Tensor, layer: Layer) -> Places:
+        return find_places(matrix, layer.size, layer.picture)

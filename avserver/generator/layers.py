@@ -143,10 +143,10 @@ class Shortcut:
 class ToRGB:
     """The 1 by 1 convolution from a block's activations to its share of the picture, modulated, not demodulated."""
 
-    def __init__(self, tensors: Tensors, name: str, *, clamp: float = 0.0) -> None:
+    def __init__(self, tensors: Tensors, name: str, *, clamp: float = 0.0, gain: float = 1.0) -> None:
         self.clamp = clamp
         weight = tensors[f"{name}.weight"][:, :, 0, 0].T  # in, rgb
-        self.style = Style(tensors, name, gain=1.0 / np.sqrt(weight.shape[0]))
+        self.style = Style(tensors, name, gain=gain / np.sqrt(weight.shape[0]))
         self.weight = np.ascontiguousarray(weight)
         self.bias = tensors[f"{name}.bias"]
 

@@ -25,7 +25,7 @@ class Generator:
         resolution: of the square images (px).
         num_ws: how many w an image takes.
         z_dim, w_dim, c_dim: sizes of the latents and of the class label (0: unconditional).
-        architecture: "stylegan2".
+        architecture: "stylegan2" or "stylegan3".
     """
 
     def __init__(self, path: str | Path, *, threads: int = 1) -> None:

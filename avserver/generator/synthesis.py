@@ -6,10 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from avserver.generator.architecture import NetworkConfig, StyleGAN2Config
+from avserver.generator.architecture import NetworkConfig, StyleGAN2Config, StyleGAN3Config
 from avserver.generator.bending import NO_BENDS, Bending
 from avserver.generator.checkpoint import Tensors
 from avserver.generator.stylegan2 import Synthesis as StyleGAN2
+from avserver.generator.stylegan3 import Synthesis as StyleGAN3
 
 Tensor = Any
 # Fields (k, R, R) and their coefficients (k,); a layer's noise is their weighted sum.
@@ -60,4 +61,6 @@ def make_synthesis(config: NetworkConfig, tensors: Tensors, *, precision: str = 
     """Return the network of a checkpoint, its convolutions in `precision` ("float32" or "bfloat16")."""
     if isinstance(config, StyleGAN2Config):
         return StyleGAN2(config, tensors, precision=precision)
+    if isinstance(config, StyleGAN3Config):
+        return StyleGAN3(config, tensors, precision=precision)
     raise NotImplementedError(f"no synthesis network for {type(config).__name__}")

@@ -13,18 +13,20 @@ from typing import Any
 from avserver.errors import ModelError, nearest
 from avserver.generator.architecture.network import Layer, NetworkConfig
 from avserver.generator.architecture.stylegan2 import StyleGAN2Config
+from avserver.generator.architecture.stylegan3 import StyleGAN3Config
 
 __all__ = [
     "ARCHITECTURES",
     "Layer",
     "NetworkConfig",
     "StyleGAN2Config",
+    "StyleGAN3Config",
     "architecture_of",
     "from_plain",
     "to_plain",
 ]
 
-ARCHITECTURES: dict[str, type[NetworkConfig]] = {"stylegan2": StyleGAN2Config}
+ARCHITECTURES: dict[str, type[NetworkConfig]] = {"stylegan2": StyleGAN2Config, "stylegan3": StyleGAN3Config}
 
 _WORDS = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a text"}
 
