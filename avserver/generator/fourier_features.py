@@ -1,4 +1,4 @@
-"""StyleGAN3's input: waves that are defined everywhere, and so can be moved exactly (arXiv:2106.12423, section 3.2, F).
+"""StyleGAN3's input: waves that are defined everywhere, and so can be moved exactly (arXiv:2106.12423, section 3.2).
 
 Moving, turning or scaling the place at which the waves are looked at does the same to the whole picture, without
 resampling anything: what the layers above add follows what they are given.
@@ -60,6 +60,7 @@ class FourierFeatures:
         frequencies = ops.matmul(ops.transpose(matrices[:, :, :2], (0, 2, 1)), self.frequencies)
         phases = ops.matmul(matrices[:, None, :, 2], self.frequencies)[:, 0] + self.phases
         places = (np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)) / np.float32(rate)
+        places = ops.convert_to_tensor(places)
         across = places[None, :, None] * frequencies[:, None, 0]
         down = places[None, :, None] * frequencies[:, None, 1] + phases[:, None]
         periods = ops.reshape(across, (n, 1, size, -1)) + ops.reshape(down, (n, size, 1, -1))

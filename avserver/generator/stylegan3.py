@@ -44,7 +44,7 @@ class FilteredConvolution:
         self.weight = np.ascontiguousarray(weight)
         self.bias = tensors[f"{at}.bias"] * GAIN
         # The leaky ReLU's gain, and the one that brings the input to unit variance as it was in training.
-        self.gain = GAIN / np.sqrt(tensors[f"{at}.magnitude_ema"])
+        self.gain = float(GAIN / np.sqrt(tensors[f"{at}.magnitude_ema"]))
         up_filter = tensors[f"{at}.up_filter"] if layer.up_taps > 1 else NO_FILTER
         self.upsampling = filters.Upsampling(up_filter, layer.up, layer.lead, layer.inner_size)
         down_filter = tensors[f"{at}.down_filter"] if layer.down_taps > 1 else NO_FILTER

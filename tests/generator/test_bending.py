@@ -45,6 +45,12 @@ def test_translate_moves_right_and_down():
     assert brightest(warped(mark(8, 4), bend("translate", 0.0, 5 / 16))) == (13, 4)
 
 
+def test_a_margin_is_no_part_of_the_width():
+    matrix = compose([bend("translate", 2 / 8, 0.0)], ("b16",))[0]
+    moved = to_numpy(warp(mark(4, 4), find_places(matrix, SIZE, 8)))
+    assert brightest(moved) == (4, 6)
+
+
 def test_translate_by_half_a_sample_is_bilinear():
     moved = warped(mark(4, 4), bend("translate", 0.5 / 16, 0.0))
     np.testing.assert_allclose(moved[0, 4, 3:7, 0], [0, 0.5, 0.5, 0], atol=1e-6)

@@ -1,9 +1,11 @@
 """Resampling against plain numpy: zeros between the samples, then a convolution."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from avserver.generator import filters
+from avserver.generator import checkpoint, filters
 from avserver.generator.backend import ops, to_numpy
 
 # Of rank one but neither even nor equal along its axes, so that a flip or a swap of axes shows.
@@ -18,10 +20,10 @@ def full_convolution(x, kernel):
     return out
 
 
-def spread(x):
+def spread(x, factor=2):
     """Put zeros between the samples: (H, W) to (2H - 1, 2W - 1)."""
-    out = np.zeros((2 * x.shape[0] - 1, 2 * x.shape[1] - 1))
-    out[::2, ::2] = x
+    out = np.zeros((factor * (x.shape[0] - 1) + 1, factor * (x.shape[1] - 1) + 1))
+    out[::factor, ::factor] = x
     return out
 
 
@@ -71,3 +73,59 @@ def test_combine_folds_the_blur_into_the_weights(kernel):
 def test_a_filter_that_is_no_outer_product_is_refused():
     with pytest.raises(ValueError, match="outer product"):
         filters.separate(np.eye(4, dtype="f"))
+
+
+@pytest.mark.parametrize(("factor", "lead", "size"), [(2, 9, 26), (2, -6, 10), (4, 3, 41), (3, -7, 13), (1, 2, 12)])
+def test_upsampling_is_zeros_between_samples_and_a_convolution(factor, lead, size):
+    rng = np.random.default_rng(0)
+    x, taps = rng.standard_normal((2, 9, 9, 3)).astype("f"), rng.standard_normal(6 * factor).astype("f")
+    upsampling = filters.Upsampling(taps, factor, lead, size)
+    drawn = to_numpy(upsampling(upsampling.surround(x)))
+    # The filter's last tap meets the first of `lead` zeros for the result's first sample.
+    first = len(taps) - 1 - lead
+    for n, c in np.ndindex(2, 3):
+        full = np.zeros((100, 100))
+        wide = factor**2 * full_convolution(spread(x[n, :, :, c], factor), np.outer(taps, taps))
+        full[20 : 20 + len(wide), 20 : 20 + len(wide)] = wide
+        expected = full[20 + first : 20 + first + size, 20 + first : 20 + first + size]
+        np.testing.assert_allclose(drawn[n, :, :, c], expected, atol=1e-4)
+
+
+def test_decimate_is_a_convolution_of_which_every_other_sample_is_kept():
+    rng = np.random.default_rng(0)
+    x, taps = rng.standard_normal((1, 15, 4, 2)).astype("f"), rng.standard_normal(6).astype("f")
+    drawn = to_numpy(filters.decimate(x, 1, taps, 2))
+    assert drawn.shape == (1, 5, 4, 2)
+    for column, c in np.ndindex(4, 2):
+        expected = np.convolve(x[0, :, column, c], taps, mode="valid")[::2]
+        np.testing.assert_allclose(drawn[0, :, column, c], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", "tr")
+def test_designed_filters_are_the_official_ones(kind):
+    model = checkpoint.read(Path(__file__).parents[1] / "data" / f"stylegan3_{kind}_64.npz")
+    radial = 0
+    for layer in model.config.filtered_layers[:-1]:
+        up, down = (model.tensors[f"synthesis.{layer.name}.{name}_filter"] for name in ("up", "down"))
+        designed = filters.lowpass(layer.up_taps, layer.source.cutoff, layer.source.half_width, layer.inner_rate)
+        np.testing.assert_allclose(designed, up, atol=1e-7)
+        design = filters.radial_lowpass if layer.radial else filters.lowpass
+        designed = design(layer.down_taps, layer.target.cutoff, layer.target.half_width, layer.inner_rate)
+        np.testing.assert_allclose(designed, down, atol=1e-7)
+        radial += layer.radial
+    assert radial == (12 if kind == "r" else 0)
+
+
+def test_a_radial_filter_is_a_sum_of_few_separable_ones():
+    kernel = filters.radial_lowpass(12, 16.0, 20.0, 128.0)
+    terms = filters.separable_terms(kernel)
+    assert len(terms) <= 4
+    total = sum(np.outer(vertical, horizontal) for vertical, horizontal in terms)
+    np.testing.assert_allclose(total, kernel, atol=1e-5 * kernel.max())
+
+
+def test_an_odd_number_of_taps_meets_the_centre():
+    kernel = filters.radial_lowpass(9, 16.0, 20.0, 128.0)
+    assert np.isfinite(kernel).all()
+    assert kernel[4, 4] == kernel.max()
+    np.testing.assert_allclose(kernel.sum(), 1, atol=1e-6)

@@ -1,4 +1,6 @@
-"""StyleGAN3's configuration, and from it every layer's rates, sizes and parameters (Karras et al. 2021, arXiv:2106.12423).
+"""StyleGAN3's configuration, and from it every layer's rates, sizes and parameters (Karras et al. 2021).
+
+The paper is arXiv:2106.12423.
 
 T is as the defaults say; R has `conv_kernel` 1, `use_radial_filters`, and twice the channels.
 """
@@ -10,14 +12,21 @@ from functools import cached_property
 from avserver.errors import ModelError
 from avserver.generator.architecture.network import SIZES, Layer, NetworkConfig, Shapes, linear
 
-# What a file may ask for at most: far beyond any known network, and small enough to be counted through.
+# What a file may ask for: far beyond any known network, and little enough to be counted through.
 LARGEST_RESOLUTION = 8192
-MOST = {"num_layers": 64, "margin_size": 256, "conv_kernel": 15, "filter_size": 32, "lrelu_upsampling": 8}
+LIMITS = {
+    "num_layers": (2, 64),
+    "num_critical": (1, 63),
+    "margin_size": (0, 256),
+    "conv_kernel": (1, 15),
+    "filter_size": (1, 32),
+    "lrelu_upsampling": (1, 8),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The continuous signal that a layer hands on, as samples (section 3.2 of the paper).
+    """The continuous signal that a layer hands on, as samples (section 2 of the paper).
 
     Attributes:
         size: samples a side, margin included.
@@ -117,10 +126,10 @@ class StyleGAN3Config(NetworkConfig):
         r = self.resolution
         if not 8 <= r <= LARGEST_RESOLUTION or r & (r - 1):
             raise ModelError(f"a StyleGAN3's resolution is a power of two from 8 to {LARGEST_RESOLUTION}, got {r}")
-        self.check_positive(*SIZES, "num_critical", "conv_kernel", "filter_size", "lrelu_upsampling")
-        for name, most in MOST.items():
-            if not 0 <= getattr(self, name) <= most:
-                raise ModelError(f"a StyleGAN3's {name} is at most {most}, got {getattr(self, name)}")
+        self.check_positive(*SIZES)
+        for name, (least, most) in LIMITS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ModelError(f"a StyleGAN3's {name} is {least} to {most}, got {getattr(self, name)}")
         if self.num_layers <= self.num_critical:
             raise ModelError(
                 f"a StyleGAN3 has more layers than critically sampled ones, got num_layers {self.num_layers}, "
@@ -129,6 +138,8 @@ class StyleGAN3Config(NetworkConfig):
         self._check_bands()
         if not 0 <= self.conv_clamp < math.inf:
             raise ModelError(f"conv_clamp is 0 or more, got {self.conv_clamp}")
+        if not math.isfinite(self.output_scale):
+            raise ModelError(f"output_scale is finite, got {self.output_scale}")
 
     def _check_bands(self) -> None:
         # Half a period over the picture is the least that a rate of one sample can tell.
@@ -166,7 +177,7 @@ class StyleGAN3Config(NetworkConfig):
         return tuple(self._signal(i) for i in range(self.num_layers + 1))
 
     def _signal(self, i: int) -> Signal:
-        """Return layer i's signal (section 3.3: flexible layer specifications)."""
+        """Return layer i's signal (section 3.2, flexible layers)."""
         progress = min(i / (self.num_layers - self.num_critical), 1)
         last_cutoff = self.resolution / 2
         cutoff = _between(self.first_cutoff, last_cutoff, progress)
