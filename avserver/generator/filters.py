@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from avserver.errors import ModelError
 from avserver.generator.backend import ops
 
 Tensor = Any
@@ -184,7 +185,11 @@ def separable_terms(kernel: Array) -> list[tuple[Array, Array]]:
     Args:
         kernel: (taps,), meant for both axes, or (taps, taps). StyleGAN3's radial filters of 12 by 12 taps are sums of
             two to four separable ones, but for what is negligible.
+
+    Raises ModelError for a kernel that is zero or not finite.
     """
+    if not np.isfinite(kernel).all() or not kernel.any():
+        raise ModelError("a resampling filter has finite taps, not all of them 0")
     if kernel.ndim == 1:
         return [(kernel, kernel)]
     verticals, values, horizontals = np.linalg.svd(kernel.astype(np.float64))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avserver.errors import ModelError
 from avserver.generator import checkpoint, filters
 from avserver.generator.backend import ops, to_numpy
 
@@ -122,6 +123,12 @@ def test_a_radial_filter_is_a_sum_of_few_separable_ones():
     assert len(terms) <= 4
     total = sum(np.outer(vertical, horizontal) for vertical, horizontal in terms)
     np.testing.assert_allclose(total, kernel, atol=1e-5 * kernel.max())
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_a_radial_filter_that_is_none_is_refused(value):
+    with pytest.raises(ModelError, match="finite taps"):
+        filters.separable_terms(np.full((12, 12), value, "f"))
 
 
 def test_an_odd_number_of_taps_meets_the_centre():
