@@ -1,8 +1,8 @@
 """`avserver bench generator`: drawing alone, against a plain evaluation of the same network on the same machine.
 
 Plain means: float32, operation by operation, on as many threads. Both are timed in one process, in turns, since
-machines are noisy; ratios hold where milliseconds don't. The first frame is timed from the start of a real worker process, with
-nothing kept from earlier starts and then with what the first start left.
+machines are noisy; ratios hold where milliseconds don't. The first frame is timed from the start of a real worker
+process, with nothing kept from earlier starts and then with what the first start left.
 """
 
 import logging

@@ -15,7 +15,7 @@ from avserver.generator.synthesis import make_synthesis
 
 Array = npt.NDArray[np.float32]
 
-NOISE_MODES = ("const", "none")
+NOISE_MODES = ("const", "random", "none")
 
 
 class Generator:
@@ -38,7 +38,8 @@ class Generator:
         self.architecture = architecture_of(config)
         self._mapping = MappingNetwork(config, model.tensors)
         self._synthesis = make_synthesis(config, model.tensors)
-        self._draw = {mode: backend.program(lambda ws, mode=mode: self._image(ws, mode)) for mode in NOISE_MODES}
+        self._plain = backend.program(self.image)
+        self._noisy = backend.program(self._noisy_image)
 
     def mapping(
         self,
@@ -63,10 +64,13 @@ class Generator:
         ws = np.repeat(w[:, None], self.num_ws, axis=1)
         return truncate(ws, self._mapping.w_avg, truncation_psi, truncation_cutoff)
 
-    def synthesis(self, ws: npt.ArrayLike, noise: str = "const") -> Array:
+    def synthesis(self, ws: npt.ArrayLike, noise: str = "const", noise_seed: int = 0) -> Array:
         """Return images (n, H, W, 3) in float32, nominally in [-1, 1], unclipped, of ws (n, num_ws, w_dim).
 
-        noise: "const", the model's own still noise, or "none".
+        Args:
+            ws: (n, num_ws, w_dim).
+            noise: "const", the model's own still noise; "random", another for each image; or "none".
+            noise_seed: of the random noise; the same seed gives the same images.
 
         Raises ModelError for ws of another shape, UserError for another kind of noise.
         """
@@ -74,24 +78,30 @@ class Generator:
         if noise not in NOISE_MODES:
             raise UserError(f"unknown noise {noise!r}, {nearest(noise, NOISE_MODES)}")
         # One by one: every number of pictures would otherwise be compiled anew, and memory stays flat.
-        images = [backend.to_numpy(self._draw[noise](ws[i : i + 1])) for i in range(len(ws))]
+        rng = np.random.default_rng(noise_seed)
+        images = [backend.to_numpy(self._draw(ws[i : i + 1], noise, rng)) for i in range(len(ws))]
         empty = np.zeros((0, self.resolution, self.resolution, 3), np.float32)
         return np.concatenate([empty, *images])
 
     def image(self, ws: Any) -> Any:
         """Return the image of ws without noise, tensors both: for a program of the backend that differentiates it."""
-        return self._image(ws, "none")
+        return self._synthesis.draw(ws, {})
 
-    def _image(self, ws: Any, mode: str) -> Any:
-        if mode == "none":
-            return self._synthesis.draw(ws, {})
+    def _draw(self, ws: Array, noise: str, rng: np.random.Generator) -> Any:
+        layers = self._synthesis.noisy
+        if noise == "none" or not layers:
+            return self._plain(ws)
+        if noise == "random":
+            fields = [rng.standard_normal(layer.noise_const.shape, np.float32) for layer in layers]
+        else:
+            fields = [layer.noise_const for layer in layers]
+        return self._noisy(ws, *fields)
+
+    def _noisy_image(self, ws: Any, *fields: Any) -> Any:
         ops = backend.ops
         noise = {
-            conv.name: (
-                ops.convert_to_tensor(conv.noise_const[None]),
-                ops.convert_to_tensor(np.array([conv.noise_strength], np.float32)),
-            )
-            for conv in self._synthesis.noisy
+            layer.name: (field[None], ops.convert_to_tensor(np.array([layer.noise_strength], np.float32)))
+            for layer, field in zip(self._synthesis.noisy, fields, strict=True)
         }
         return self._synthesis.draw(ws, noise)
 

@@ -49,6 +49,15 @@ def test_synthesis_gives_the_official_images(generator, expected, noise):
     np.testing.assert_allclose(images, official, atol=TOLERANCE)
 
 
+def test_random_noise_is_another_for_each_image_and_the_same_for_a_seed(generator, expected):
+    ws = np.repeat(expected["ws"][:1], 2, axis=0)
+    first, second = generator.synthesis(ws, noise="random", noise_seed=5)
+    assert np.abs(first - second).max() > 0.05
+    np.testing.assert_array_equal(generator.synthesis(ws[:1], noise="random", noise_seed=5)[0], first)
+    still = expected["image_noise_const"][0].transpose(1, 2, 0)
+    assert np.abs(first - still).std() < still.std()
+
+
 def test_combined_upsampling_gives_the_same_images_as_blurring(expected):
     """The form for bfloat16, evaluated in float32, where it can be told from rounding."""
     from avserver.generator import backend, checkpoint
@@ -87,6 +96,6 @@ def test_wrong_arguments_are_named(generator):
         generator.synthesis(np.zeros((10, 64)))
     with pytest.raises(ModelError, match=r"c of shape \(n, 0\), got \(1, 2\)"):
         generator.mapping(np.zeros((1, 64)), c=np.zeros((1, 2)))
-    with pytest.raises(UserError, match="unknown noise 'random'"):
-        generator.synthesis(np.zeros((1, 10, 64)), noise="random")
+    with pytest.raises(UserError, match="unknown noise 'pink'"):
+        generator.synthesis(np.zeros((1, 10, 64)), noise="pink")
     assert generator.synthesis(np.zeros((0, 10, 64))).shape == (0, 64, 64, 3)
