@@ -172,4 +172,5 @@ def _mix(noise: Noise | None) -> Tensor | None:
     if noise is None:
         return None
     fields, coefficients = noise
-    return ops.sum(fields * coefficients[:, None, None], axis=0)
+    # One by one: XLA on JAX 0.10.2 gets a sum over an axis of a constant wrong when it fuses it with what comes after.
+    return sum(fields[k] * coefficients[k] for k in range(fields.shape[0]))
