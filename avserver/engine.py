@@ -18,6 +18,7 @@ from avserver.frame_spec import FrameSpec, ModelShape
 from avserver.generator.relay import Relay, Role
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher
+from avserver.scene.bends import bends_for
 from avserver.scene.scene import Scene
 from avserver.signals import Signals
 
@@ -197,11 +198,8 @@ class LiveShow:
     def _spec_for(self, role: Role) -> FrameSpec:
         """Return the tick for a role, without what it was not prepared for, which waits for the next one."""
         spec = self._engine.spec(role.shape)
-        bends = tuple(bend for bend in spec.bends if bend.layer in role.bent_layers)
         directions = tuple(direction for direction in spec.directions if direction.kind in role.directions)
-        if (bends, directions) == (spec.bends, spec.directions):
-            return spec
-        return dataclasses.replace(spec, bends=bends, directions=directions)
+        return dataclasses.replace(spec, bends=bends_for(role.bends, spec.bends), directions=directions)
 
     def _collect(self) -> None:
         """Publish what has been drawn; if nothing has and it is overdue, the last frame again."""

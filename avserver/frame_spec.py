@@ -1,7 +1,8 @@
 """FrameSpec: what to draw, decided but not drawn. Plain data of a few kilobytes.
 
 It is what the scene hands to the generator's process, and says everything that the picture depends on beside the
-model itself: the same FrameSpec and the same model give the same picture.
+model itself: the same FrameSpec and the same model give the same picture. Two things look back, if they are switched
+on: with feedback, and with the strobe limiter, the picture depends on the frames before too.
 """
 
 import dataclasses
@@ -12,33 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avserver.errors import WireError
+from avserver.channels import ALL, parse_channels
+from avserver.errors import ModelError, WireError, nearest
+from avserver.transforms import TRANSFORMS
 
-
-@dataclass(frozen=True, slots=True)
-class TransformValue:
-    """One value of a bend transform: its name, the value that leaves the picture as it is, its range."""
-
-    name: str
-    neutral: float
-    minimum: float
-    maximum: float
-    unit: str
-    description: str
-
-
-# What a bend can do to the activations of a layer. The scene makes parameters of these, the generator draws them.
-# A bend's `values` stand in the order given here.
-TRANSFORMS: dict[str, tuple[TransformValue, ...]] = {
-    "zoom": (
-        TransformValue("amount", 1.0, 0.25, 4.0, "", "share of the layer in view: below 1 zooms in, above 1 out"),
-    ),
-    "translate": (
-        TransformValue("x", 0.0, -1.0, 1.0, "widths", "shift of the picture to the right"),
-        TransformValue("y", 0.0, -1.0, 1.0, "heights", "shift of the picture downwards"),
-    ),
-    "rotate": (TransformValue("angle", 0.0, -180.0, 180.0, "deg", "turn of the picture, anticlockwise"),),
-}
+PLACES = ("after", "before")  # the nonlinearity
+EDGES = ("reflect", "wrap", "zero")  # what lies beyond a layer's borders
 
 
 # Where seeds may be mixed, and how directions of w may be found without anybody saying what they are for.
@@ -100,21 +80,97 @@ class NoiseLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class BendSlot:
+    """What of a bend cannot change while a program draws: a renderer is prepared for slots, in their order.
+
+    Attributes:
+        layer: NVIDIA's name of a block (`b32`) or of a layer (`b32.conv0`, `b32.torgb`, `input`).
+        transform: see TRANSFORMS.
+        place: "after" the layer's nonlinearity or "before" it; only convolutions have one.
+        edges: what lies beyond the borders: the layer mirrored ("reflect"), repeated ("wrap"), or zeros.
+        channels: which features are bent, see avserver.channels.
+
+    Raises ModelError for what does not exist. Whether a model has the layer is another question.
+    """
+
+    layer: str
+    transform: str
+    place: str = "after"
+    edges: str = "reflect"
+    channels: str = ALL
+
+    def __post_init__(self) -> None:
+        if self.transform not in TRANSFORMS:
+            raise ModelError(f"unknown transform {self.transform!r}, {nearest(self.transform, TRANSFORMS)}")
+        if self.place not in PLACES:
+            raise ModelError(f"unknown place {self.place!r}, {nearest(self.place, PLACES)}")
+        if self.edges not in EDGES:
+            raise ModelError(f"unknown edges {self.edges!r}, {nearest(self.edges, EDGES)}")
+        parse_channels(self.channels)
+        if self.place == "before" and not has_nonlinearity(self.layer):
+            raise ModelError(f"layer {self.layer!r} has no nonlinearity to be bent before; convolutions have one")
+
+    def __str__(self) -> str:
+        """Return it in words, those that are not the usual ones included."""
+        words = [f"{self.transform} of {self.layer}"]
+        words += ["before the nonlinearity"] if self.place == "before" else []
+        words += [f"with edges {self.edges}"] if self.edges != "reflect" else []
+        words += [f"on channels {self.channels}"] if self.channels != ALL else []
+        return " ".join(words)
+
+
+def has_nonlinearity(layer: str) -> bool:
+    """Return whether a layer of that name is a convolution with a nonlinearity (StyleGAN2's convs, StyleGAN3's L…)."""
+    return layer.endswith((".conv0", ".conv1")) or layer.startswith("L")
+
+
+@dataclass(frozen=True, slots=True)
 class Bend:
-    """A transform of one layer's activations; `layer` is NVIDIA's name of a block (`b32`), see TRANSFORMS."""
+    """A bend and how far it goes: `values` as TRANSFORMS orders them, the rest is a BendSlot's."""
 
     layer: str
     transform: str
     values: tuple[float, ...]
+    place: str = "after"
+    edges: str = "reflect"
+    channels: str = ALL
+
+    @property
+    def slot(self) -> BendSlot:
+        """What a renderer must be prepared for to draw it. Raises ModelError for what does not exist."""
+        return BendSlot(self.layer, self.transform, self.place, self.edges, self.channels)
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What is done to the finished picture; 1 everywhere leaves it as it is."""
+    """What is done to the colours of the finished picture; the defaults leave it as it is.
+
+    Attributes:
+        opacity: brightness; 0 is black.
+        contrast: distance from mid-grey, 1 as it is.
+        saturation: distance from grey of the same luma, 1 as it is.
+        hue: turn of all hues (deg); 120 makes red green, green blue, and blue red.
+    """
 
     opacity: float = 1.0
     contrast: float = 1.0
     saturation: float = 1.0
+    hue: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The frame before, moved and mixed in.
+
+    Attributes:
+        amount: its share of the picture, 0 to below 1.
+        zoom: share of it in view: below 1 zooms in.
+        rotate: its turn (deg), anticlockwise.
+    """
+
+    amount: float = 0.0
+    zoom: float = 1.0
+    rotate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +200,10 @@ class FrameSpec:
         truncation_cutoff: layers below it are truncated; None truncates all.
         directions: added to what has been truncated.
         noise: one entry per resolution; layers of a resolution that is not named get none.
-        bends: applied in this order.
+        bends: those of one layer are applied in the order that the renderer was prepared for.
         grade: what is done to the finished picture.
+        feedback: how much of the frame before stays.
+        strobe_safe: no part of the picture flashes more than three times a second.
     """
 
     index: int
@@ -157,6 +215,8 @@ class FrameSpec:
     noise: tuple[NoiseLevel, ...] = ()
     bends: tuple[Bend, ...] = ()
     grade: Grade = Grade()
+    feedback: Feedback = Feedback()
+    strobe_safe: bool = False
 
     def to_bytes(self) -> bytes:
         """Return the spec as UTF-8 JSON; `from_bytes` gives back an equal spec."""
@@ -183,8 +243,9 @@ class FrameSpec:
             for first, stop in [step["layers"]]
         )
         plain["noise"] = tuple(NoiseLevel(**level) for level in plain["noise"])
-        plain["bends"] = tuple(Bend(bend["layer"], bend["transform"], tuple(bend["values"])) for bend in plain["bends"])
+        plain["bends"] = tuple(Bend(**{**bend, "values": tuple(bend["values"])}) for bend in plain["bends"])
         plain["grade"] = Grade(**plain["grade"])
+        plain["feedback"] = Feedback(**plain.get("feedback", {}))
         return cls(**plain)
 
 

@@ -8,6 +8,7 @@ from avserver.control.patch import Patch
 from avserver.generator.architecture import NetworkConfig
 from avserver.generator.checkpoint import inspect
 from avserver.generator.relay import Role
+from avserver.scene.bends import bend_slots
 
 
 class Repertoire:
@@ -39,5 +40,5 @@ class Repertoire:
     def role(self, number: int, patch: Patch) -> Role:
         """Return what a worker is to play: a model, prepared for the directions, and for bends of layers it has."""
         shape = self._configs[number].shape
-        bent = tuple({bend.layer: None for bend in patch.bends if bend.layer in shape.layers})
-        return Role(self._paths[number].name, self._paths[number], shape, bent, patch.direction_kinds())
+        slots = bend_slots(patch.bends, shape.layers)
+        return Role(self._paths[number].name, self._paths[number], shape, slots, patch.direction_kinds())

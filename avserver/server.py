@@ -161,7 +161,7 @@ class Server:
 
         def hire(role: Role) -> RenderWorker:
             ring = FrameRing.create(width_px=width_px, height_px=height_px)
-            settings = WorkerSettings(role.model, role.bent_layers, (width_px, height_px), ring.name, role.directions)
+            settings = WorkerSettings(role.model, role.bends, (width_px, height_px), ring.name, role.directions)
             return RenderWorker(settings, ring)
 
         relay = Relay(hire)

@@ -14,7 +14,7 @@ from avserver.control.events import Event, EventQueue
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
-from avserver.frame_spec import FrameSpec
+from avserver.frame_spec import BendSlot, FrameSpec
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.relay import Relay, Role
 from avserver.generator.worker import WorkerState
@@ -97,7 +97,9 @@ def test_live_and_offline_decide_the_same(default_patch: Patch, offline: list[Fr
         engine=engine(default_patch),
         clock=clock,
         relay=Relay(lambda role: notebook),
-        casting=lambda number, patch: Role("test", Path("none"), MODEL, ("b16", "b64")),
+        casting=lambda number, patch: Role(
+            "test", Path("none"), MODEL, (BendSlot("b64", "zoom"), BendSlot("b16", "zoom"))
+        ),
         publisher=Publisher([], fps=FPS, width_px=8, height_px=8),
         meter=Meter(),
     )

@@ -4,19 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avserver.errors import WireError
+from avserver.errors import ModelError, WireError
 from avserver.frame_spec import (
     DIRECTION_KINDS,
+    EDGES,
+    PLACES,
     SPACES,
-    TRANSFORMS,
     Bend,
+    BendSlot,
     Direction,
+    Feedback,
     FrameSpec,
     Grade,
     LatentTerm,
     NoiseLevel,
     z_of_seed,
 )
+from avserver.transforms import FAMILIES, TRANSFORMS
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 specs = st.builds(
@@ -50,11 +54,19 @@ specs = st.builds(
     ),
     bends=st.lists(
         st.builds(
-            Bend, st.sampled_from(["b4", "b64"]), st.sampled_from(sorted(TRANSFORMS)), st.tuples(numbers, numbers)
+            Bend,
+            st.sampled_from(["b4", "b64"]),
+            st.sampled_from(sorted(TRANSFORMS)),
+            st.tuples(numbers, numbers),
+            st.sampled_from(PLACES),
+            st.sampled_from(EDGES),
+            st.sampled_from(["all", "cluster 2 of 5"]),
         ),
         max_size=3,
     ).map(tuple),
-    grade=st.builds(Grade, numbers, numbers, numbers),
+    grade=st.builds(Grade, numbers, numbers, numbers, numbers),
+    feedback=st.builds(Feedback, numbers, numbers, numbers),
+    strobe_safe=st.booleans(),
 )
 
 
@@ -81,3 +93,46 @@ def test_seeds_are_those_of_the_official_tools() -> None:
     assert z.shape == (1, 512)
     # The first numbers of numpy.random.RandomState(85).randn, written down once.
     assert z[0, :3] == pytest.approx([0.176851, 2.377754, 0.998733], abs=1e-6)
+
+
+def test_a_spec_as_it_was_written_before_there_were_places_is_still_read() -> None:
+    data = (
+        b'{"index":1,"t_s":0.5,"latents":[],"truncation_psi":1.0,"truncation_cutoff":null,"noise":[],'
+        b'"bends":[{"layer":"b8","transform":"zoom","values":[0.5]}],'
+        b'"grade":{"opacity":1.0,"contrast":1.0,"saturation":0.5}}'
+    )
+    bends = (Bend("b8", "zoom", (0.5,), "after", "reflect", "all"),)
+    assert FrameSpec.from_bytes(data) == FrameSpec(
+        index=1, t_s=0.5, latents=(), bends=bends, grade=Grade(saturation=0.5)
+    )
+
+
+def test_every_transform_is_of_one_family_and_has_values_in_their_range() -> None:
+    assert sorted(name for family in FAMILIES.values() for name in family) == sorted(TRANSFORMS)
+    for values in TRANSFORMS.values():
+        assert values
+        assert all(value.minimum <= value.neutral <= value.maximum for value in values)
+        assert all(value.minimum < value.maximum for value in values)
+        assert len({value.name for value in values}) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("slot", "words"),
+    [
+        (("b8", "zom"), "unknown transform 'zom', did you mean 'zoom'"),
+        (("b8.conv0", "zoom", "behind"), "unknown place 'behind', allowed: after, before"),
+        (("b8", "zoom", "before"), "layer 'b8' has no nonlinearity"),
+        (("b8.torgb", "zoom", "before"), "layer 'b8.torgb' has no nonlinearity"),
+        (("b8", "zoom", "after", "mirror"), "unknown edges 'mirror', allowed: reflect, wrap, zero"),
+        (("b8", "zoom", "after", "zero", "some"), "channels takes 'all', .* got 'some'"),
+    ],
+)
+def test_what_no_bend_can_be_is_refused(slot: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        BendSlot(*slot)
+
+
+def test_a_slot_says_in_words_what_is_not_usual() -> None:
+    assert str(BendSlot("b8", "zoom")) == "zoom of b8"
+    slot = BendSlot("L3_52_64", "blur", "before", "wrap", "0-3")
+    assert str(slot) == "blur of L3_52_64 before the nonlinearity with edges wrap on channels 0-3"

@@ -5,9 +5,10 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from avserver.channels import ALL, parse_channels
 from avserver.control.entry import Entry
 from avserver.control.envelope import ENVELOPE_NAMES, SHAPES, EnvelopeOptions
-from avserver.control.params import MOST_SIGMA, Kind, ParamTable
+from avserver.control.params import MOST_SIGMA, Kind, ParamTable, bend_params
 from avserver.control.patch import (
     DEFAULT_GLIDE_S,
     FIXED_DIRECTION_PATCHES,
@@ -18,10 +19,11 @@ from avserver.control.patch import (
     Modulation,
     Patch,
 )
-from avserver.errors import ConfigError, MappingError, ParamError, nearest
-from avserver.frame_spec import DIRECTION_KINDS, SPACES, TRANSFORMS
+from avserver.errors import ConfigError, MappingError, ModelError, ParamError, nearest
+from avserver.frame_spec import DIRECTION_KINDS, EDGES, PLACES, SPACES, has_nonlinearity
 from avserver.seed_list import check_seeds, read_seeds
 from avserver.signals import BANDS, LEVEL_NAMES, STEMS
+from avserver.transforms import TRANSFORMS
 
 FOLLOWS = ("chroma", "segment", "onsets")
 GLIDES = ("spline", "linear")
@@ -151,14 +153,31 @@ def _onsets(entry: Entry) -> tuple[tuple[str, str], ...]:
 
 def _bend(entry: Entry) -> BendPatch:
     transform = entry.choice("transform", TRANSFORMS)
-    values = {value.name: value for value in TRANSFORMS[transform]}
-    entry.check_keys(("name", "layer", "transform", *values))
+    # Each is named by the last part of its address; `enable` is a switch for the hand.
+    values = {param.address.rpartition("/")[2]: param for param in bend_params("", layer="", transform=transform)[1:]}
+    entry.check_keys(("name", "layer", "transform", "place", "edges", "channels", *values))
     start = {
-        name: entry.number_of(name, value.neutral, value.minimum, value.maximum, value.unit)
-        for name, value in values.items()
+        name: entry.number_of(name, float(param.default), param.minimum, param.maximum, param.unit)
+        for name, param in values.items()
         if entry.has(name)
     }
-    return BendPatch(entry.name(), _layer(entry), transform, start)
+    layer = _layer(entry)
+    place = entry.choice("place", PLACES) if entry.has("place") else PLACES[0]
+    if place == "before" and not has_nonlinearity(layer):
+        raise entry.error(f"{layer} has no nonlinearity to be bent before; convolutions have one", "place")
+    edges = entry.choice("edges", EDGES) if entry.has("edges") else EDGES[0]
+    return BendPatch(entry.name(), layer, transform, start, place, edges, _channels(entry))
+
+
+def _channels(entry: Entry) -> str:
+    if not entry.has("channels"):
+        return ALL
+    channels = entry.text_of("channels")
+    try:
+        parse_channels(channels)
+    except ModelError as err:
+        raise entry.error(str(err), "channels") from err
+    return channels
 
 
 def _layer(entry: Entry) -> str:

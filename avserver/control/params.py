@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from avserver.errors import ParamError, nearest
-from avserver.frame_spec import MAX_SEED, TRANSFORMS
+from avserver.frame_spec import MAX_SEED
+from avserver.transforms import TRANSFORMS
 
 Value = float | int | bool
 
@@ -173,6 +174,7 @@ FIXED: tuple[Param, ...] = (
     _float("/output/opacity", 1.0, 0.0, 1.0, "brightness of the picture, 0 is black"),
     _bool("/output/blackout", False, "all outputs black, at once"),
     _bool("/output/freeze", False, "the picture stands still"),
+    _bool("/output/strobe_safe", False, "no part of the picture flashes more than three times a second"),
     _trigger("/panic", "every parameter back to its default, at once; the model stays"),
     _float(
         "/model/fade_s", 1.0, 0.0, 30.0, "how long another model takes to fade in, 0 swaps between two frames", "s", 0.0
@@ -185,6 +187,10 @@ FIXED: tuple[Param, ...] = (
     _float("/noise/grain_fine", 0.0, 0.0, 1.0, "smooth (0) to rough (1) noise above 32 px", smoothing_s=0.0),
     _float("/grade/contrast", 1.0, 0.0, 2.0, "contrast of the picture"),
     _float("/grade/saturation", 1.0, 0.0, 2.0, "saturation of the picture, 0 is grey"),
+    _float("/grade/hue", 0.0, -180.0, 180.0, "turn of all colours, red towards green", "deg"),
+    _float("/feedback/amount", 0.0, 0.0, 0.98, "share of the frame before in the picture"),
+    _float("/feedback/zoom", 1.0, 0.5, 2.0, "share of the frame before in view: below 1 zooms in at every frame"),
+    _float("/feedback/rotate", 0.0, -180.0, 180.0, "turn of the frame before at every frame, anticlockwise", "deg"),
     _bool("/segment/auto", True, "tempo changes in the music switch the segment"),
     _int("/segment/select", 0, 0, 127, "the segment to go to"),
     _trigger("/segment/next", "go to the next segment"),
@@ -222,12 +228,15 @@ def choir_params(name: str, *, seeds: Iterable[int], layers: tuple[float, float]
 
 
 def bend_params(name: str, *, layer: str, transform: str) -> list[Param]:
-    """Return the parameters of a bend: its switch and the values of its transform."""
+    """Return the parameters of a bend: its switch, the values of its transform, and how fast its phase moves."""
     at = f"/bend/{name}"
-    return [
+    params = [
         _bool(f"{at}/enable", True, f"{transform} of {layer} on or off"),
         *(
             _float(f"{at}/{v.name}", v.neutral, v.minimum, v.maximum, f"{layer}: {v.description}", v.unit, 0.0)
             for v in TRANSFORMS[transform]
         ),
     ]
+    if any(value.name == "phase" for value in TRANSFORMS[transform]):
+        params.append(_float(f"{at}/speed", 1.0, -16.0, 16.0, f"{layer}: how fast the phase moves", "rad/s", 0.0))
+    return params

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from avserver.channels import ALL
 from avserver.control.envelope import EnvelopeOptions
 from avserver.control.params import (
     FIXED,
@@ -14,6 +15,7 @@ from avserver.control.params import (
     direction_params,
     model_params,
 )
+from avserver.frame_spec import BendSlot
 
 # The seed's tempo choir took 24 frames of 1/24 s from one picture to the next.
 DEFAULT_GLIDE_S = 1.0
@@ -47,12 +49,20 @@ class Choir:
 
 @dataclass(frozen=True, slots=True)
 class BendPatch:
-    """A transform of one block's activations; `start` holds starting values that are not the neutral ones."""
+    """A bend with a name. `start` holds starting values that are not the neutral ones, the rest is a BendSlot's."""
 
     name: str
     layer: str
     transform: str
     start: Mapping[str, float] = field(default_factory=dict)
+    place: str = "after"
+    edges: str = "reflect"
+    channels: str = ALL
+
+    @property
+    def slot(self) -> BendSlot:
+        """What a renderer is prepared for to draw it. Raises ModelError for what does not exist."""
+        return BendSlot(self.layer, self.transform, self.place, self.edges, self.channels)
 
 
 @dataclass(frozen=True, slots=True)

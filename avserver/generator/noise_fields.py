@@ -27,9 +27,8 @@ def make_fields(name: str, resolution: int) -> Array:
     Each has mean 0 and deviation 1 and they are orthogonal, so that a weighted sum has exactly the deviation
     that its weights say.
     """
-    rng = np.random.default_rng(crc32(name.encode()))
-    drawn = rng.standard_normal((FIELDS, resolution, resolution))
-    rough, smooth = _blur(drawn[:2], ROUGH_SIGMA_PX), _blur(drawn[2:], SMOOTH_SIGMA_PX)
+    drawn = seeded(name).standard_normal((FIELDS, resolution, resolution))
+    rough, smooth = blurred(drawn[:2], ROUGH_SIGMA_PX), blurred(drawn[2:], SMOOTH_SIGMA_PX)
     # Smooth first: what makes fields orthogonal is taken from the later ones, and must not roughen the smooth.
     ones = np.ones((1, resolution, resolution))
     stacked = np.concatenate([ones, smooth, rough]).reshape(1 + FIELDS, -1)
@@ -52,8 +51,13 @@ def coefficients(level: NoiseLevel) -> Array:
     return np.array(turned, np.float32) * np.float32(scale)
 
 
-def _blur(fields: npt.NDArray[np.float64], sigma_px: float) -> npt.NDArray[np.float64]:
-    """Smooth with a Gaussian over wrapped borders, in the frequency domain."""
+def seeded(name: str) -> np.random.Generator:
+    """Return random numbers that are always the same for a name."""
+    return np.random.default_rng(crc32(name.encode()))
+
+
+def blurred(fields: npt.NDArray[np.float64], sigma_px: float) -> npt.NDArray[np.float64]:
+    """Return fields (n, R, R), smoothed with a Gaussian over wrapped borders, in the frequency domain."""
     frequency = np.fft.fftfreq(fields.shape[-1])
     response = np.exp(-2 * (np.pi * sigma_px * frequency) ** 2)
     spectrum = np.fft.fft2(fields) * response[:, None] * response[None, :]

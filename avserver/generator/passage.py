@@ -1,7 +1,7 @@
 """What lies between two convolutions, gathered up step by step and compiled together.
 
-A framework's convolution ends a stage by itself. So does a gather: fused with what comes before it, XLA would compute
-every sample anew for each place that it is taken to.
+A framework's convolution ends a stage by itself. What looks around in its input needs a stage alone: XLA would fuse
+it with its neighbours and compute every sample anew for each place that it is taken to.
 """
 
 from collections.abc import Callable
@@ -24,9 +24,13 @@ class Passage:
         self._state: State = state
         self._steps: list[Callable[..., State]] = []
 
-    def then(self, step: Callable[..., State]) -> None:
-        """Add a step to the stage."""
+    def then(self, step: Callable[..., State], *, alone: bool = False) -> None:
+        """Add a step to the stage; `alone` makes it a stage by itself."""
+        if alone:
+            self.cut()
         self._steps.append(step)
+        if alone:
+            self.cut()
 
     def cut(self) -> State:
         """End the stage, and return the state behind it."""

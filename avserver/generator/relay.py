@@ -1,6 +1,6 @@
 """The relay: a render worker plays while the next one gets ready, then takes over between two frames or fades in.
 
-A worker is started for one model and one set of layers that may be bent; to change either, another one is started. It
+A worker is started for one model and one set of bends; to change either, another one is started. It
 loads and compiles in its own process, beside the one that plays. Only when it has drawn its first frame of the show
 does the old one leave: if it cannot load, the old one simply plays on.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from avserver.frame import Frame
-from avserver.frame_spec import FrameSpec, ModelShape
+from avserver.frame_spec import BendSlot, FrameSpec, ModelShape
 from avserver.generator.worker import WorkerState
 
 _log = logging.getLogger(__name__)
@@ -34,14 +34,14 @@ class Role:
         name: of the model, for people.
         model: its file.
         shape: what a scene has to know of the model.
-        bent_layers: layers that may be bent (those that are not cost nothing).
+        bends: what may be bent, in order (what may not costs nothing).
         directions: kinds of directions of w that it may be moved along.
     """
 
     name: str
     model: Path
     shape: ModelShape
-    bent_layers: tuple[str, ...] = ()
+    bends: tuple[BendSlot, ...] = ()
     directions: tuple[str, ...] = ()
 
 

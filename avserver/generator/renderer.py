@@ -1,5 +1,7 @@
 """FrameSpec to pixels, as fast as the machine allows."""
 
+import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,26 +12,34 @@ import numpy.typing as npt
 from PIL import Image
 
 from avserver.errors import ModelError, WireError
-from avserver.frame_spec import FrameSpec, LatentTerm, NoiseLevel
+from avserver.frame_spec import BendSlot, Feedback, FrameSpec, LatentTerm, NoiseLevel
 from avserver.generator import backend, checkpoint
-from avserver.generator.backend import ops
-from avserver.generator.bending import BendPlan
+from avserver.generator.backend import ops, stage
+from avserver.generator.bending import BendPlan, Probe
+from avserver.generator.bending.selection import shrink
 from avserver.generator.directions import Directions, sample_z
+from avserver.generator.feedback import feedback_values, mix_in
 from avserver.generator.grading import develop, grade_values
 from avserver.generator.mapping_network import MappingNetwork
 from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
 from avserver.generator.seeds import SeedMixer
+from avserver.generator.strobe import StrobeLimiter
 from avserver.generator.synthesis import make_synthesis
 
 Tensor = Any
+
+CLUSTER_PICTURES = 24  # on whose features channels are grouped, those of the first seeds
 
 
 class Renderer:
     """Draws FrameSpecs with one model. The first picture compiles it (seconds); see `warm_up`.
 
+    It remembers the last picture, which a spec with feedback or the strobe limiter looks back at; see `reset`.
+
     Args:
         path: of the model.
-        bent_layers: layers (`b32`) that a spec's bends may name. A layer that is not among them costs nothing.
+        bends: what a spec's bends may be, in the order in which those of a layer are applied. What is not among them
+            costs nothing. Slots with clusters of channels draw some pictures first (a second or more).
         directions: kinds that a spec's directions may name, see `frame_spec.DIRECTION_KINDS`.
         size: (width, height) of the pictures in px; the model's square is scaled to fill it and cropped around its
             centre. None: as the model draws them.
@@ -38,10 +48,10 @@ class Renderer:
 
     Attributes:
         config: the model's configuration (`resolution`, `num_ws`, `z_dim`, …).
-        bent_layers, size, precision: as in effect.
+        bends, size, precision: as in effect.
 
     Raises:
-        ModelError: if the file is no model, doesn't have a layer of `bent_layers`, or for an unknown kind of
+        ModelError: if the file is no model, doesn't have a layer or channels of `bends`, or for an unknown kind of
             directions.
         ConfigError: for an unknown precision.
     """
@@ -50,7 +60,7 @@ class Renderer:
         self,
         path: str | Path,
         *,
-        bent_layers: Sequence[str] = (),
+        bends: Sequence[BendSlot] = (),
         directions: Sequence[str] = (),
         size: tuple[int, int] | None = None,
         precision: str | None = None,
@@ -59,8 +69,7 @@ class Renderer:
         backend.start(threads)
         model = checkpoint.read(path)
         self.config = model.config
-        self._plan = BendPlan(bent_layers, self.config.layers)
-        self.bent_layers = self._plan.bent_layers
+        self.bends = tuple(bends)
         self.size = size or (self.config.resolution, self.config.resolution)
         self.precision = backend.check_precision(precision)
         self._synthesis = make_synthesis(model.config, model.tensors, precision=self.precision)
@@ -70,17 +79,28 @@ class Renderer:
         z_dim = self.config.z_dim
         self._directions = Directions(directions, model.tensors, lambda: backend.to_numpy(program(sample_z(z_dim))))
         self._fields = {conv.name: make_fields(conv.name, conv.resolution) for conv in self._synthesis.noisy}
+        self._plan = BendPlan(self.bends, self.config.layers, functools.cache(self._activations))
         self._draw = backend.program(self._picture)
+        self._mix_in = backend.program(stage(mix_in))
+        self._limiter = StrobeLimiter()
+        self.reset()
 
     @property
     def resolution(self) -> int:
         """Of the model's square picture (px)."""
         return self.config.resolution
 
+    def reset(self) -> None:
+        """Forget the last picture."""
+        self._previous: Tensor = None
+        self._limiter.reset()
+
     def warm_up(self) -> None:
         """Draw a first picture, so that the next ones are fast."""
-        everything = LatentTerm((0, self.config.num_ws), (0,), (1.0,))
-        self.render(FrameSpec(index=0, t_s=0.0, latents=(everything,)))
+        spec = _portrait(0, self.config.num_ws)
+        self.render(spec)
+        self.render(dataclasses.replace(spec, feedback=Feedback(amount=0.5)))
+        self.reset()
 
     def render(self, spec: FrameSpec) -> npt.NDArray[np.uint8]:
         """Return the picture of `spec`: uint8 (height, width, 3), RGB, C-contiguous.
@@ -89,12 +109,12 @@ class Renderer:
             ModelError: for a layer, resolution, transform or direction that this renderer doesn't have.
             WireError: for values that make no sense (a seed that is none, a number that is not finite).
         """
-        grade = grade_values(spec.grade)
-        if not np.isfinite([*grade, spec.truncation_psi]).all():
-            raise WireError(f"a grade and a truncation are finite, got {spec.grade} and {spec.truncation_psi}")
+        grade = _grade(spec)
         ws = self._directions.move(self._mixer.mix(spec), spec.directions)
-        drawn = self._draw(ws, self._noise_coefficients(spec.noise), self._plan.values(spec.bends), grade)
-        return self._fit(backend.to_numpy(drawn)[0])
+        noise, bends = self._noise_coefficients(spec.noise), self._plan.values(spec.bends)
+        drawn = self._draw(ws, noise, bends, grade)
+        drawn = self._feed_back(spec, drawn)
+        return self._limit(spec, self._fit(backend.to_numpy(drawn)[0]))
 
     def _picture(self, ws: Tensor, noise: Tensor, bends: Tensor, grade: Tensor) -> Tensor:
         """The compiled part: ws, (convolutions, 4) noise coefficients, bends and grade to (1, H, W, 3) uint8."""
@@ -103,6 +123,16 @@ class Renderer:
             for i, conv in enumerate(self._synthesis.noisy)
         }
         return self._synthesis.draw(ws, fields, self._plan.begin(bends), lambda image: develop(image, grade))
+
+    def _activations(self, layer: str, place: str) -> npt.NDArray[np.float32]:
+        """Return what some pictures look like at a layer, small: (CLUSTER_PICTURES, h, w, channels)."""
+        seen = []
+        with backend.eagerly():
+            for seed in range(CLUSTER_PICTURES):
+                probe = Probe(layer, place)
+                self._synthesis.draw(self._mixer.mix(_portrait(seed, self.config.num_ws)), {}, probe)
+                seen.append(shrink(backend.to_numpy(probe.seen)))
+        return np.concatenate(seen)
 
     def _noise_coefficients(self, levels: Sequence[NoiseLevel]) -> npt.NDArray[np.float32]:
         by_resolution = {}
@@ -131,6 +161,38 @@ class Renderer:
         box = (left, top, side - left, side - top)
         picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, box=box)
         return np.asarray(picture)
+
+    def _feed_back(self, spec: FrameSpec, drawn: Tensor) -> Tensor:
+        """Mix the frame before into this one; into the first one, nothing."""
+        if spec.feedback.amount <= 0:
+            self._previous = None
+            return drawn
+        values = feedback_values(spec.feedback, self.resolution, spec.grade.opacity)
+        if self._previous is None:
+            values[0] = 0
+            self._previous = np.zeros(drawn.shape, np.float32)
+        self._previous, shown = self._mix_in(drawn, self._previous, values)
+        return shown
+
+    def _limit(self, spec: FrameSpec, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        if not spec.strobe_safe:
+            self._limiter.reset()
+            return pixels
+        return self._limiter(pixels, spec.t_s)
+
+
+def _portrait(seed: int, num_ws: int) -> FrameSpec:
+    """Return the spec of a seed's picture."""
+    return FrameSpec(index=0, t_s=0.0, latents=(LatentTerm((0, num_ws), (seed,), (1.0,)),))
+
+
+def _grade(spec: FrameSpec) -> npt.NDArray[np.float32]:
+    """Return the grade of the frame as it is drawn: with feedback, it is faded only after it has been mixed."""
+    numbers = (*dataclasses.astuple(spec.grade), *dataclasses.astuple(spec.feedback), spec.truncation_psi)
+    if not all(map(math.isfinite, numbers)):
+        got = f"{spec.grade}, {spec.feedback} and {spec.truncation_psi}"
+        raise WireError(f"a grade, a feedback and a truncation are finite, got {got}")
+    return grade_values(dataclasses.replace(spec.grade, opacity=1.0) if spec.feedback.amount > 0 else spec.grade)
 
 
 def _any_class(mapping: MappingNetwork, count: int) -> npt.NDArray[np.float32] | None:

@@ -8,7 +8,7 @@ import numpy as np
 from avserver.generator import filters
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.backend import ops, stage
-from avserver.generator.bending import NO_BENDS, Bending, Place
+from avserver.generator.bending import NO_BENDS, Bending, Place, Step
 from avserver.generator.checkpoint import Tensors
 from avserver.generator.layers import HALF_POWER, Convolution, Shortcut, ToRGB
 from avserver.generator.passage import Passage, State
@@ -140,8 +140,9 @@ class Synthesis:
             return
         # The share travels in the third place until it is added.
         way.then(lambda x, image, _: (x, image, torgb(x, colour)))
-        way.cut()
-        way.then(lambda x, image, share: (x, _sum(block, image, bending(share, layer)), None))
+        for step in bending.steps(layer):
+            way.then(lambda x, image, share, step=step: (x, image, step(share)), alone=step.looks_around)
+        way.then(lambda x, image, share: (x, _sum(block, image, share), None))
 
 
 def _sum(block: Block, image: Tensor | None, share: Tensor) -> Tensor:
@@ -150,22 +151,18 @@ def _sum(block: Block, image: Tensor | None, share: Tensor) -> Tensor:
 
 def _bend(way: Passage, bending: Bending, layer: str, place: Place = "after") -> None:
     """Bend the activations."""
-    if not bending.touches(layer, place):
-        return
-    way.cut()
-    way.then(lambda x, *rest: (bending(x, layer, place), *rest))
+    for step in bending.steps(layer, place):
+        way.then(lambda x, *rest, step=step: (step(x), *rest), alone=step.looks_around)
 
 
 def _bend_block(way: Passage, bending: Bending, block: Block) -> None:
     """Bend all that a block hands on: its activations and the picture so far."""
-    if not bending.touches(block.name):
-        return
-    way.cut()
+    for step in bending.steps(block.name):
 
-    def bend(x: Tensor, image: Tensor | None, round_: Tensor) -> State:
-        return bending(x, block.name), None if image is None else bending.picture(image, block.name), round_
+        def bend(x: Tensor, image: Tensor | None, round_: Tensor, step: Step = step) -> State:
+            return step(x), None if image is None else step.picture(image), round_
 
-    way.then(bend)
+        way.then(bend, alone=step.looks_around)
 
 
 def _mix(noise: Noise | None) -> Tensor | None:

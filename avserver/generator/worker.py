@@ -3,7 +3,7 @@
 Over the pipe, one message a byte string. To the worker: `S` + FrameSpec, `Q` to end. From the worker: `R` the model is
 loaded and the first frame drawn (its graph is compiled), `F` a frame lies in the ring, `E` + a sentence when one frame
 could not be drawn, `X` + a sentence when it cannot work at all. The worker keeps no state that a FrameSpec does
-not bring, so one that died is simply started again.
+not bring, but for the last picture that feedback mixes in; one that died is simply started again.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from pathlib import Path
 from avserver.errors import AvserverError
 from avserver.frame import Frame
 from avserver.frame_ring import FrameRing
-from avserver.frame_spec import FrameSpec
+from avserver.frame_spec import BendSlot, FrameSpec
 
 _log = logging.getLogger(__name__)
 
@@ -36,14 +36,14 @@ class WorkerSettings:
 
     Attributes:
         model: path of the safetensors file.
-        bent_layers: layers that may be bent (those that are not cost nothing).
+        bends: what may be bent, in order (what may not costs nothing).
         size: (width, height) of the frames in px, None for the model's own.
         ring: name of the shared memory.
         directions: kinds of directions that specs may name.
     """
 
     model: Path
-    bent_layers: tuple[str, ...]
+    bends: tuple[BendSlot, ...]
     size: tuple[int, int] | None
     ring: str
     directions: tuple[str, ...] = ()
@@ -67,9 +67,7 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
         from avserver.generator.renderer import Renderer  # noqa: PLC0415
 
         ring = FrameRing.attach(settings.ring)
-        renderer = Renderer(
-            settings.model, bent_layers=settings.bent_layers, directions=settings.directions, size=settings.size
-        )
+        renderer = Renderer(settings.model, bends=settings.bends, directions=settings.directions, size=settings.size)
         renderer.warm_up()
     except AvserverError as err:
         pipe.send_bytes(b"X" + str(err).encode())

@@ -2,8 +2,8 @@
 
 from avserver.control.params import Params
 from avserver.control.patch import FIXED_DIRECTION_PATCHES, Patch
-from avserver.frame_spec import FrameSpec, Grade, ModelShape
-from avserver.scene.bends import bends_of
+from avserver.frame_spec import Feedback, FrameSpec, Grade, ModelShape
+from avserver.scene.bends import Bends
 from avserver.scene.latents import Latents
 from avserver.scene.noise import Noise
 from avserver.scene.segment import SegmentSwitch
@@ -19,7 +19,7 @@ class Scene:
     """
 
     def __init__(self, patch: Patch) -> None:
-        self._bends = patch.bends
+        self._bends = Bends(patch.bends)
         self._switch = SegmentSwitch()
         self._directions = FIXED_DIRECTION_PATCHES + patch.directions
         self._latents = Latents(patch.choirs)
@@ -31,11 +31,12 @@ class Scene:
         self._switch.reset()
         self._latents.reset()
         self._noise.reset()
+        self._bends.reset()
         self.segment = 0
 
     def take(self, patch: Patch) -> None:
         """Play another patch; choirs that are in both go on as they were."""
-        self._bends = patch.bends
+        self._bends.take(patch.bends)
         self._directions = FIXED_DIRECTION_PATCHES + patch.directions
         self._latents.take(patch.choirs)
 
@@ -50,6 +51,7 @@ class Scene:
         self.segment = self._switch.update(signals.segment, params)
         self._latents.update(self.segment, signals, params, t_s)
         self._noise.update(params, t_s)
+        self._bends.update(params, t_s)
 
     def spec(self, index: int, t_s: float, params: Params, model: ModelShape) -> FrameSpec:
         """Return the frame that was moved on to last, as `model` is to draw it: tick `index`, `t_s` and `params`.
@@ -65,8 +67,10 @@ class Scene:
             truncation_cutoff=None if cutoff >= model.num_ws else cutoff,
             directions=directions_of(self._directions, params, model.num_ws),
             noise=self._noise.levels(params, model.noise_resolutions),
-            bends=bends_of(self._bends, params, model.layers),
+            bends=self._bends.of(params, model.layers),
             grade=_grade(params),
+            feedback=_feedback(params),
+            strobe_safe=bool(params["/output/strobe_safe"]),
         )
 
 
@@ -75,4 +79,13 @@ def _grade(params: Params) -> Grade:
         opacity=float(params["/output/opacity"]),
         contrast=float(params["/grade/contrast"]),
         saturation=float(params["/grade/saturation"]),
+        hue=float(params["/grade/hue"]),
+    )
+
+
+def _feedback(params: Params) -> Feedback:
+    return Feedback(
+        amount=float(params["/feedback/amount"]),
+        zoom=float(params["/feedback/zoom"]),
+        rotate=float(params["/feedback/rotate"]),
     )

@@ -14,7 +14,9 @@ from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.params import FIXED
 from avserver.control.patch import BendPatch, Choir, DirectionPatch, MidiKnob, Modulation, Patch
 from avserver.errors import MappingError
+from avserver.frame_spec import BendSlot
 from avserver.signals import LEVEL_NAMES
+from avserver.transforms import TRANSFORMS
 
 CHOIR = '[[choir]]\nname = "c"\nfollows = "segment"\nseeds = [1, 2]\n'
 BEND = '[[bend]]\nname = "z"\nlayer = "b8"\ntransform = "zoom"\n'
@@ -152,9 +154,27 @@ def test_every_signal_can_modulate(source):
     assert parse(f'[[modulate]]\nfrom = "{source}"\nto = "/noise/speed"\n').modulations[0].source == source
 
 
-@pytest.mark.parametrize("layer", ["b4", "b256", "b2048"])
-def test_every_block_can_be_bent(layer):
+@pytest.mark.parametrize("layer", ["b4", "b256", "b2048", "input", "b8.torgb", "b64.conv0", "L14_256_3"])
+def test_every_layer_can_be_bent(layer):
     assert parse(BEND.replace("b8", layer)).bends[0].layer == layer
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_every_transform_can_be_used_and_begin_anywhere(transform):
+    start = {value.name: value.maximum for value in TRANSFORMS[transform]}
+    text = BEND.replace("zoom", transform) + "".join(f"{name} = {value}\n" for name, value in start.items())
+    patch = parse(text)
+    assert patch.bends[0].start == start
+    assert all(patch.param_table()[f"/bend/z/{name}"].default == value for name, value in start.items())
+
+
+def test_where_a_bend_acts_and_how_fast_it_moves():
+    bend = BEND.replace("b8", "b8.conv1").replace("zoom", "displace")
+    patch = parse(bend + 'place = "before"\nedges = "wrap"\nchannels = "cluster 2 of 5"\nspeed = -0.5\n')
+    start = {"speed": -0.5}
+    assert patch.bends == (BendPatch("z", "b8.conv1", "displace", start, "before", "wrap", "cluster 2 of 5"),)
+    assert patch.bends[0].slot == BendSlot("b8.conv1", "displace", "before", "wrap", "cluster 2 of 5")
+    assert patch.param_table()["/bend/z/speed"].default == -0.5
 
 
 BAD = {
@@ -173,7 +193,27 @@ BAD = {
     ),
     "a key of another transform": (
         BEND + "angle = 3.0\n",
-        "x.toml, line 5: [[bend]] has no key 'angle'; allowed: amount, layer, name, transform",
+        "x.toml, line 5: [[bend]] has no key 'angle'; allowed: amount, channels, edges, layer, name, place, transform",
+    ),
+    "a place that is none": (
+        BEND + 'place = "inside"\n',
+        "x.toml, line 5: place does not know 'inside'; allowed: after, before",
+    ),
+    "a place before no nonlinearity": (
+        BEND + '\nplace = "before"\n',
+        "x.toml, line 6: b8 has no nonlinearity to be bent before; convolutions have one",
+    ),
+    "edges that are none": (
+        BEND + 'edges = "mirror"\n',
+        "x.toml, line 5: edges does not know 'mirror'; allowed: reflect, wrap, zero",
+    ),
+    "channels that say nothing": (
+        BEND + 'channels = "some"\n',
+        "x.toml, line 5: channels takes 'all', '0-31', 'random 0.25 seed 7' or 'cluster 2 of 5', got 'some'",
+    ),
+    "a speed of what does not move": (
+        BEND + "speed = 1.0\n",
+        "x.toml, line 5: [[bend]] has no key 'speed'; allowed: amount, channels,",
     ),
     "no name": ("\n[[choir]]\nfollows = 'chroma'\nseeds = [1]\n", "x.toml, line 2: [[choir]] needs the key 'name'"),
     "a name that is no word": (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from avserver.control.params import FIXED, Kind, Param, ParamTable, bend_params, choir_params, direction_params
 from avserver.errors import ParamError
-from avserver.frame_spec import TRANSFORMS
+from avserver.transforms import TRANSFORMS
 
 ALL = [
     *FIXED,
@@ -101,3 +101,8 @@ def test_triggers_have_no_default():
 def test_a_bend_has_a_value_for_each_of_its_transform():
     addresses = [param.address for param in bend_params("shift", layer="b8", transform="translate")]
     assert addresses == ["/bend/shift/enable", "/bend/shift/x", "/bend/shift/y"]
+
+
+def test_a_phase_may_move_by_itself():
+    addresses = [param.address for param in bend_params("sea", layer="b8", transform="displace")]
+    assert addresses == ["/bend/sea/enable", "/bend/sea/amount", "/bend/sea/phase", "/bend/sea/speed"]

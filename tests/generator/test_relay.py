@@ -42,7 +42,7 @@ def paint(pipe: Connection, settings: WorkerSettings) -> None:
 
 def hire(role: Role) -> RenderWorker:
     ring = FrameRing.create(width_px=4, height_px=4)
-    return RenderWorker(WorkerSettings(role.model, role.bent_layers, None, ring.name), ring, target=paint)
+    return RenderWorker(WorkerSettings(role.model, role.bends, None, ring.name), ring, target=paint)
 
 
 def role(colour: int | str) -> Role:

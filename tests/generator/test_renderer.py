@@ -1,19 +1,27 @@
 """The renderer with a network of 16 px: what a FrameSpec says is what is drawn."""
 
+import dataclasses
+import itertools
+
 import numpy as np
 import pytest
 
 from avserver.errors import ModelError, WireError
-from avserver.frame_spec import Bend, FrameSpec, Grade, LatentTerm, NoiseLevel
-from avserver.generator import checkpoint, load
+from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, LatentTerm, NoiseLevel
+from avserver.generator import backend, checkpoint, load
 from avserver.generator.renderer import Renderer
+from avserver.transforms import TRANSFORMS
 
+NEUTRAL = {name: tuple(value.neutral for value in values) for name, values in TRANSFORMS.items()}
 LAYERS = 6  # ws of a network of 16 px
+
+
+SLOTS = tuple(BendSlot(layer, transform) for layer in ("b8", "b16") for transform in ("zoom", "translate", "rotate"))
 
 
 @pytest.fixture(scope="module")
 def renderer(tiny_model):
-    renderer = Renderer(tiny_model, bent_layers=("b8", "b16"))
+    renderer = Renderer(tiny_model, bends=SLOTS)
     renderer.warm_up()
     return renderer
 
@@ -48,7 +56,7 @@ def test_the_same_spec_gives_the_same_bytes(renderer, tiny_model):
     first = renderer.render(whole)
     renderer.render(spec(latents=latents(0.0, 1.0)))
     np.testing.assert_array_equal(renderer.render(whole), first)
-    np.testing.assert_array_equal(Renderer(tiny_model, bent_layers=("b8", "b16")).render(whole), first)
+    np.testing.assert_array_equal(Renderer(tiny_model, bends=SLOTS).render(whole), first)
 
 
 def test_a_picture_once_returned_stays(renderer):
@@ -123,11 +131,82 @@ def test_noise_of_one_resolution_leaves_the_others_alone(renderer):
     assert difference(fine, renderer.render(spec(noise=noise()))) > 0
 
 
-def test_neutral_bends_change_nothing(renderer, tiny_model):
-    neutral = (Bend("b8", "zoom", (1.0,)), Bend("b16", "translate", (0.0, 0.0)), Bend("b16", "rotate", (0.0,)))
-    np.testing.assert_array_equal(renderer.render(spec(bends=neutral)), renderer.render(spec()))
-    unbent = Renderer(tiny_model)
-    assert difference(unbent.render(spec()), renderer.render(spec())) <= 1
+@pytest.fixture(scope="module")
+def unbent(tiny_model):
+    return Renderer(tiny_model)
+
+
+# The whole table on one layer, and one of each kind on every layer, before and after the nonlinearity.
+WHOLE_TABLE = tuple(BendSlot("b8.conv1", transform) for transform in TRANSFORMS)
+CONVOLUTIONS = ("b4.conv1", "b8.conv0", "b8.conv1", "b16.conv0", "b16.conv1")
+EVERYWHERE = tuple(
+    BendSlot(layer, transform, place, channels=channels)
+    for places, layers in {
+        ("after",): ("input", "b4", "b4.torgb", "b8", "b8.torgb", "b16", "b16.torgb"),
+        ("before", "after"): CONVOLUTIONS,
+    }.items()
+    for layer in layers
+    for place in places
+    for transform, channels in (("rotate", "all"), ("invert", "0-1"), ("blur", "random 0.5 seed 1"))
+)
+
+
+def neutral(slots):
+    return tuple(Bend(s.layer, s.transform, NEUTRAL[s.transform], s.place, s.edges, s.channels) for s in slots)
+
+
+def drawn_by_steps(model, bends, **changes):
+    """Return the picture of a renderer made for it, uncompiled: the same but for rounding, and sooner."""
+    renderer = Renderer(model, bends=[bend.slot for bend in bends])
+    renderer._draw = renderer._picture
+    with backend.eagerly():
+        return renderer.render(spec(bends=bends, **changes))
+
+
+def test_an_identity_bend_changes_no_pixel(tiny_model, unbent):
+    bent = Renderer(tiny_model, bends=WHOLE_TABLE)
+    whole = spec(noise=noise(1.0))
+    np.testing.assert_array_equal(
+        bent.render(dataclasses.replace(whole, bends=neutral(WHOLE_TABLE))), unbent.render(whole)
+    )
+
+
+def test_nor_does_it_on_any_layer(tiny_model):
+    whole = drawn_by_steps(tiny_model, (), noise=noise(1.0))
+    np.testing.assert_array_equal(drawn_by_steps(tiny_model, neutral(EVERYWHERE), noise=noise(1.0)), whole)
+
+
+@pytest.mark.parametrize("slot", [s for s in EVERYWHERE if s.transform == "invert" and s.layer != "b16"], ids=str)
+def test_a_layer_is_bent_where_its_name_says(tiny_model, unbent, slot):
+    bend = Bend(slot.layer, slot.transform, (1.0,), slot.place, slot.edges, slot.channels)
+    assert difference(drawn_by_steps(tiny_model, (bend,)), unbent.render(spec())) > 1
+
+
+def test_a_bend_before_the_nonlinearity_meets_negative_values(tiny_model, unbent):
+    # A leaky ReLU leaves a fifth of what is below 0: what lies between -1 and -0.3 is below the level only before it.
+    before, after = (
+        drawn_by_steps(tiny_model, (Bend("b16.conv1", "threshold", (1.0, -0.3), place),))
+        for place in ("before", "after")
+    )
+    assert difference(before, after) > 1
+    assert difference(before, unbent.render(spec())) > 1
+
+
+def test_clusters_of_channels_are_found_in_the_model(tiny_model):
+    slots = [BendSlot("b8", "ablate", channels=f"cluster {number} of 3") for number in (1, 2, 3)]
+    renderer = Renderer(tiny_model, bends=slots)
+    every = tuple(Bend("b8", "ablate", (1.0,), channels=slot.channels) for slot in slots)
+    pictures = [renderer.render(spec(bends=bends)) for bends in ((), every[:1], every[1:2], every[2:], every)]
+    assert all(difference(a, b) > 0 for a, b in itertools.combinations(pictures, 2))
+    # Together they are all channels.
+    whole = Renderer(tiny_model, bends=(BendSlot("b8", "ablate"),))
+    np.testing.assert_array_equal(pictures[-1], whole.render(spec(bends=(Bend("b8", "ablate", (1.0,)),))))
+
+
+def test_bends_of_some_channels_leave_the_picture_so_far_where_it_is(tiny_model, unbent):
+    """In the last block nothing is drawn after the picture, so that only what moves the picture is seen."""
+    bends = (Bend("b16", "flip", (-1.0, 1.0), channels="0-3"), Bend("b16", "invert", (1.0,)))
+    assert difference(drawn_by_steps(tiny_model, bends), unbent.render(spec())) <= 1
 
 
 def test_bending_the_last_layer_moves_the_picture(renderer):
@@ -176,6 +255,8 @@ def test_a_conditional_model_plays(tmp_path):
         ({"bends": (Bend("b4", "zoom", (1.0,)),)}, ModelError, "'b4' was not prepared for bending"),
         ({"bends": (Bend("b8", "explode", (1.0,)),)}, ModelError, "unknown transform 'explode'"),
         ({"bends": (Bend("b8", "zoom", ()),)}, WireError, "zoom takes finite values"),
+        ({"bends": (Bend("b8", "zoom", (1.0,), "before"),)}, ModelError, "'b8' has no nonlinearity"),
+        ({"feedback": Feedback(amount=float("nan"))}, WireError, "a feedback and .* finite"),
         ({"noise": (NoiseLevel(32, 0.0, 1.0, 0.0),)}, ModelError, "no layers at 32 px, it has: 4, 8, 16"),
         ({"noise": (NoiseLevel(8, float("inf"), 1.0, 0.0),)}, WireError, "noise takes finite numbers"),
         ({"latents": (LatentTerm((0, 7), (1,), (1.0,)),)}, WireError, r"layers lie in \[0, 6\), got \[0, 7\)"),
@@ -185,7 +266,7 @@ def test_a_conditional_model_plays(tmp_path):
         ({"latents": (LatentTerm((0, 6), (1, 2), (1.0,)),)}, WireError, "got 2 seeds and 1 weights"),
         ({"latents": (LatentTerm((0, 6), (1,), (float("nan"),)),)}, WireError, "weights are finite"),
         ({"truncation_psi": float("nan")}, WireError, "a truncation are finite"),
-        ({"grade": Grade(opacity=float("inf"))}, WireError, "a grade .* finite"),
+        ({"grade": Grade(opacity=float("inf"))}, WireError, "a grade, .* finite"),
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused_and_the_next_one_is_drawn(renderer, changes, error, words):
@@ -196,4 +277,40 @@ def test_a_spec_that_makes_no_sense_is_refused_and_the_next_one_is_drawn(rendere
 
 def test_unknown_bent_layers_are_refused_at_the_start(tiny_model):
     with pytest.raises(ModelError, match=r"no layer 'b32', allowed: b16, b16.conv0, "):
-        Renderer(tiny_model, bent_layers=("b32",))
+        Renderer(tiny_model, bends=(BendSlot("b32", "zoom"),))
+
+
+class TestLookingBack:
+    def test_feedback_mixes_the_frame_before_in(self, renderer):
+        renderer.reset()
+        first, second = spec(), spec(latents=latents(0.0, 1.0))
+        a, b = renderer.render(first), renderer.render(second)
+        # The first of them has none before it.
+        trailing = Feedback(amount=0.25)
+        np.testing.assert_array_equal(renderer.render(dataclasses.replace(first, feedback=trailing)), a)
+        mixed = renderer.render(dataclasses.replace(second, feedback=trailing))
+        assert difference(mixed, 0.75 * b + 0.25 * a) <= 1.5
+        # And that again, turned by a quarter, whatever the grade was.
+        turned = renderer.render(dataclasses.replace(second, feedback=Feedback(amount=0.5, rotate=90.0)))
+        assert difference(turned, 0.5 * b + 0.5 * np.rot90(mixed)) <= 2
+
+    def test_a_reset_forgets_the_frame_before(self, renderer):
+        trailing = Feedback(amount=0.9)
+        renderer.render(spec(latents=latents(0.0, 1.0), feedback=trailing))
+        renderer.reset()
+        np.testing.assert_array_equal(renderer.render(spec(feedback=trailing)), renderer.render(spec()))
+
+    def test_feedback_looks_at_the_picture_before_it_was_faded(self, renderer):
+        plain = renderer.render(spec())
+        trailing = Feedback(amount=0.9)
+        assert not renderer.render(spec(grade=Grade(opacity=0.0), feedback=trailing)).any()
+        assert difference(renderer.render(spec(feedback=trailing)), plain) <= 1
+
+    def test_strobe_safe_frames_are_held_back(self, renderer):
+        renderer.reset()
+        flashing = [spec(t_s=i / 30, grade=Grade(opacity=float(i % 2)), strobe_safe=True) for i in range(30)]
+        pictures = [renderer.render(one) for one in flashing]
+        whole = renderer.render(spec())
+        assert not pictures[0].any()
+        np.testing.assert_array_equal(pictures[1], whole)
+        assert difference(pictures[-2], pictures[-1]) < 0.5 * difference(whole, 0 * whole)

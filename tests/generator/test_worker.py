@@ -47,7 +47,7 @@ class Workers:
 
     def start(self, target) -> RenderWorker:
         ring = FrameRing.create(width_px=8, height_px=8)
-        settings = WorkerSettings(model=Path("none"), bent_layers=(), size=None, ring=ring.name)
+        settings = WorkerSettings(model=Path("none"), bends=(), size=None, ring=ring.name)
         worker = RenderWorker(settings, ring, target=target)
         self.started.append(worker)
         worker.start()

@@ -10,8 +10,9 @@ from avserver.bundled import mapping_path
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.params import Params
-from avserver.frame_spec import Bend, FrameSpec, Grade, ModelShape
+from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, ModelShape
 from avserver.generator.noise_fields import coefficients
+from avserver.scene.bends import bend_slots, bends_for
 from avserver.scene.noise import PHASE_PERIOD, PHASE_RATE
 from avserver.scene.scene import Scene
 from tests.control.heard import heard, hit
@@ -41,6 +42,8 @@ def test_an_empty_patch_draws_the_average_picture():
     assert spec.bends == ()
     assert spec.truncation_cutoff is None
     assert spec.grade == Grade()
+    assert spec.feedback == Feedback()
+    assert not spec.strobe_safe
 
 
 def test_grade_and_truncation_are_the_knobs():
@@ -48,10 +51,17 @@ def test_grade_and_truncation_are_the_knobs():
     stage.turn("/output/opacity", 0.25)
     stage.turn("/grade/contrast", 1.5)
     stage.turn("/grade/saturation", 0.0)
+    stage.turn("/grade/hue", -30.0)
+    stage.turn("/feedback/amount", 0.5)
+    stage.turn("/feedback/zoom", 0.9)
+    stage.turn("/feedback/rotate", 5.0)
+    stage.turn("/output/strobe_safe", True)
     stage.turn("/latent/truncation_psi", 0.7)
     stage.turn("/latent/truncation_cutoff", 7)
     spec = stage.frame()
-    assert spec.grade == Grade(opacity=0.25, contrast=1.5, saturation=0.0)
+    assert spec.grade == Grade(opacity=0.25, contrast=1.5, saturation=0.0, hue=-30.0)
+    assert spec.feedback == Feedback(amount=0.5, zoom=0.9, rotate=5.0)
+    assert spec.strobe_safe
     assert (spec.truncation_psi, spec.truncation_cutoff) == (0.7, 7)
     stage.turn("/latent/truncation_cutoff", 8)
     assert stage.frame().truncation_cutoff is None
@@ -63,6 +73,44 @@ def test_bends_are_those_switched_on_that_the_model_has():
     stage.turn("/bend/near/enable", False)
     stage.turn("/bend/shift/y", -0.25)
     assert stage.frame().bends == (Bend("b16", "translate", (0.5, -0.25)),)
+
+
+def test_a_renderer_is_prepared_for_all_bends_that_the_model_has():
+    text = BENDS.replace('layer = "b8"', 'layer = "b8"\nedges = "wrap"\nchannels = "0-3"')
+    stage = Stage(text, resolution=32)
+    slots = bend_slots(stage.patch.bends, ("b8", "b16", "b32"))
+    assert slots == (BendSlot("b8", "zoom", edges="wrap", channels="0-3"), BendSlot("b16", "translate"))
+    bends = stage.frame().bends
+    assert tuple(bend.slot for bend in bends) == slots
+    assert bends_for(slots, bends) == bends
+    # Of another patch, or twice the same: what does not fit waits until there is a renderer for it.
+    assert bends_for(slots[1:], bends) == bends[1:]
+    assert bends_for(slots, (*bends, *bends)) == bends
+
+
+def test_the_phase_of_a_bend_moves_at_its_speed_and_from_where_the_knob_stands():
+    stage = Stage('[[bend]]\nname = "sea"\nlayer = "b8"\ntransform = "displace"\namount = 0.1\nspeed = 3.0\n', fps=10)
+
+    def phase(*fired):
+        (bend,) = stage.frame(*fired).bends
+        return bend.values[1]
+
+    assert [phase() for _ in range(3)] == pytest.approx([0.0, 0.3, 0.6])
+    stage.turn("/bend/sea/speed", -20.0)
+    assert phase() == pytest.approx(0.6 - 2.0 + 2 * math.pi)
+    stage.turn("/bend/sea/speed", 0.0)
+    stage.turn("/bend/sea/phase", 1.5)
+    assert phase() == pytest.approx(0.1)
+    # A bend that is switched off moves on unseen.
+    stage.turn("/bend/sea/enable", False)
+    stage.turn("/bend/sea/speed", 1.0)
+    stage.frame()
+    stage.turn("/bend/sea/enable", True)
+    assert phase() == pytest.approx(0.3)
+    stage.scene.take(stage.patch)
+    assert phase() == pytest.approx(0.4)
+    stage.scene.reset()
+    assert phase() == pytest.approx(1.5)
 
 
 class TestSegment:

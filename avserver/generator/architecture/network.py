@@ -21,12 +21,14 @@ class Layer:
         size: samples a side.
         picture: how many of them the picture spans; StyleGAN3 computes a margin around it.
         channels: of the activations.
+        exact: the network moves it by a matrix itself, without a warp (StyleGAN3's input, a sum of waves).
     """
 
     name: str
     size: int
     picture: int
     channels: int
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
