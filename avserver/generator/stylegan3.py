@@ -125,16 +125,19 @@ class Synthesis:
         Args:
             ws: (n, num_ws, w_dim).
             noise: is not asked for.
-            bending: what is done to which layer; moving the layer `input` moves the whole picture, exactly.
+            bending: what is done to which layer; affine bends of all of the layer `input` move the whole picture,
+                exactly. The last layer has no nonlinearity: before and after it are the same.
             develop: what becomes of the finished image, compiled with the last layer.
         """
         modulations, colours, matrices = stage(self._styles)(ws, bending.matrix("input"))
         way = Passage(matrices)
         way.then(lambda matrices: (self.input.waves(matrices),))
         way.become(ops.matmul(way.cut()[0], ops.convert_to_tensor(self.input.weight)))
+        _bend(way, bending, "input")
         for layer, (style, demodulation) in zip(self.layers, modulations, strict=True):
             _convolve(way, layer, style, demodulation, bending)
         way.then(lambda x: (self.torgb(x, colours) * self.config.output_scale,))
+        _bend(way, bending, self.torgb_name, "before")
         _bend(way, bending, self.torgb_name)
         way.then(lambda image: (develop(image),))
         return way.cut()[0]
@@ -161,7 +164,7 @@ def _convolve(way: Passage, layer: FilteredConvolution, style: Tensor, demodulat
 
 
 def _bend(way: Passage, bending: Bending, layer: str, place: Place = "after") -> None:
-    if not bending.touches(layer, place):
-        return
-    way.cut()
-    way.then(lambda x: (bending(x, layer, place),))
+    for step in bending.steps(layer, place):
+        if step.looks_around:
+            way.cut()
+        way.then(lambda x, step=step: (step(x),))

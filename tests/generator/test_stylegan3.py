@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avserver.errors import ModelError
-from avserver.frame_spec import Bend, FrameSpec, LatentTerm
+from avserver.frame_spec import Bend, BendSlot, FrameSpec, LatentTerm
 from avserver.generator import checkpoint, load
 from avserver.generator.architecture import StyleGAN3Config, from_plain, to_plain
 from avserver.generator.backend import program, to_numpy
@@ -129,7 +129,9 @@ def playing(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
     checkpoint.write(path, initialise(config, 0))
     inner = config.layers[2].name
-    renderer = Renderer(path, bent_layers=("input", inner), precision="float32")
+    slots = [BendSlot("input", transform) for transform in ("rotate", "translate", "zoom", "zoom", "zoom", "ablate")]
+    slots += [BendSlot(inner, "translate", place) for place in ("before", "after")]
+    renderer = Renderer(path, bends=slots, precision="float32")
 
     def draw(*bends):
         term = LatentTerm((0, config.num_ws), (1,), (1.0,))
@@ -151,10 +153,11 @@ def test_moving_the_input_moves_the_picture(playing):
     assert difference(moved, still) > 10
 
 
-def test_moving_a_layer_moves_it_by_the_same_share_of_the_picture(playing):
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_moving_a_layer_moves_it_by_the_same_share_of_the_picture(playing, place):
     _, inner, draw = playing
     still = draw()
-    moved = draw(Bend(inner, "translate", (0.25, -0.125)))
+    moved = draw(Bend(inner, "translate", (0.25, -0.125), place))
     assert difference(moved, np.roll(still, (-4, 8), axis=(0, 1))) < 1
 
 
@@ -174,6 +177,12 @@ def test_bends_of_the_input_follow_one_another(playing):
     still = draw()
     bends = Bend("input", "rotate", (90.0,)), Bend("input", "translate", (0.25, 0.0))
     assert difference(draw(*bends), np.roll(np.rot90(still), 8, axis=1)) < 1
+
+
+def test_what_moves_nothing_is_done_to_the_waves_themselves(playing):
+    _, _, draw = playing
+    silent = draw(Bend("input", "ablate", (1.0,)))
+    assert silent[12:-12, 12:-12].std(axis=(0, 1)).max() < 1
 
 
 def test_the_input_is_scaled_around_the_centre(playing):

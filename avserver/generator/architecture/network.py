@@ -22,6 +22,7 @@ class Layer:
         picture: how many of them the picture spans; StyleGAN3 computes a margin around it.
         channels: of the activations.
         exact: the network moves it by a matrix itself, without a warp (StyleGAN3's input, a sum of waves).
+        before: size and picture before the nonlinearity, where they are others.
     """
 
     name: str
@@ -29,6 +30,14 @@ class Layer:
     picture: int
     channels: int
     exact: bool = False
+    before: tuple[int, int] | None = None
+
+    def at(self, place: str) -> "Layer":
+        """Return the layer as it is "before" its nonlinearity or "after" it."""
+        if place == "after" or self.before is None:
+            return self
+        size, picture = self.before
+        return dataclasses.replace(self, size=size, picture=picture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,13 +79,17 @@ class FilteredLayer:
         return (self.target.size - 1) * self.down + self.down_taps
 
     @property
+    def convolved_size(self) -> int:
+        """Samples a side of what the convolution makes, at the source's rate: with zeros all around, it grows."""
+        return self.source.size + self.kernel - 1
+
+    @property
     def lead(self) -> int:
         """How many zeros stand before the upsampled signal; negative: how many of its samples are cut off.
 
-        The source of the upsampling is what a convolution with zeros all around makes, `kernel` - 1 samples larger
-        than the layer's. Samples stand in the middle of the stretch they speak for (appendix C.3 of the paper).
+        Samples stand in the middle of the stretch they speak for (appendix C.3 of the paper).
         """
-        upsampled = (self.source.size + self.kernel - 1) * self.up
+        upsampled = self.convolved_size * self.up
         missing = self.inner_size + self.up_taps - 1 - upsampled
         return (missing + self.up) // 2
 
@@ -220,8 +224,19 @@ class StyleGAN3Config(NetworkConfig):
     def layers(self) -> tuple[Layer, ...]:
         """The Fourier features (`input`) and every layer."""
         first = self.signals[0]
-        named = [("input", first)] + [(layer.name, layer.target) for layer in self.filtered_layers]
-        return tuple(Layer(name, signal.size, signal.rate, signal.channels) for name, signal in named)
+        return (
+            Layer("input", first.size, first.rate, first.channels, exact=True),
+            *(
+                Layer(
+                    layer.name,
+                    layer.target.size,
+                    layer.target.rate,
+                    layer.target.channels,
+                    before=(layer.convolved_size, layer.source.rate),
+                )
+                for layer in self.filtered_layers
+            ),
+        )
 
     def synthesis_shapes(self) -> Shapes:
         """Return the shape of every parameter and buffer of the synthesis network, by official name."""

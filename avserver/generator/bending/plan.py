@@ -108,11 +108,12 @@ class BendPlan:
         for key, indices in groupby(here, self._run_of):
             slots = list(indices)
             slot = self.slots[slots[0]]
-            mask = select(slot, self._layers[layer], lambda: self._activations(layer, place))
+            bent = self._layers[layer].at(place)
+            mask = select(slot, bent, lambda: self._activations(layer, place))
             if isinstance(key, tuple):
-                yield Run(self.slots, slots, self._layers[layer], mask)
+                yield Run(self.slots, slots, bent, mask)
             else:
-                yield Act(self.slots, slots[0], self._layers[layer], mask)
+                yield Act(self.slots, slots[0], bent, mask)
 
     def _run_of(self, i: int) -> tuple[str, str] | int:
         """Return what bends of one warp have in common, or the number of a bend that has none."""
