@@ -165,6 +165,4 @@ def _convolve(way: Passage, layer: FilteredConvolution, style: Tensor, demodulat
 
 def _bend(way: Passage, bending: Bending, layer: str, place: Place = "after") -> None:
     for step in bending.steps(layer, place):
-        if step.looks_around:
-            way.cut()
-        way.then(lambda x, step=step: (step(x),))
+        way.then(lambda x, step=step: (step(x),), alone=step.looks_around)
