@@ -174,6 +174,19 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Mix:
+    """How much of a second network there is in the layers `layers[0] <= i < layers[1]`, counted as ws are.
+
+    Attributes:
+        amount: 0 is the model alone, 1 its partner alone.
+        layers: half-open; the others are the model's alone.
+    """
+
+    amount: float = 0.0
+    layers: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelShape:
     """What whoever decides frames has to know of a model.
 
@@ -203,6 +216,7 @@ class FrameSpec:
         bends: those of one layer are applied in the order that the renderer was prepared for.
         grade: what is done to the finished picture.
         feedback: how much of the frame before stays.
+        mix: how much of the model's partner is in which layer.
         strobe_safe: no part of the picture flashes more than three times a second.
     """
 
@@ -216,6 +230,7 @@ class FrameSpec:
     bends: tuple[Bend, ...] = ()
     grade: Grade = Grade()
     feedback: Feedback = Feedback()
+    mix: Mix = Mix()
     strobe_safe: bool = False
 
     def to_bytes(self) -> bytes:
@@ -246,6 +261,8 @@ class FrameSpec:
         plain["bends"] = tuple(Bend(**{**bend, "values": tuple(bend["values"])}) for bend in plain["bends"])
         plain["grade"] = Grade(**plain["grade"])
         plain["feedback"] = Feedback(**plain.get("feedback", {}))
+        mix = plain.get("mix", {"amount": 0.0, "layers": (0, 0)})
+        plain["mix"] = Mix(mix["amount"], (mix["layers"][0], mix["layers"][1]))
         return cls(**plain)
 
 

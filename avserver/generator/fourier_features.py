@@ -24,6 +24,9 @@ class FourierFeatures:
         signal: what the features are samples of.
     """
 
+    LEARNT = ("weight", "transform", "frequencies", "phases")
+    PARTS = ("affine",)
+
     def __init__(self, tensors: Tensors, signal: Signal) -> None:
         at = "synthesis.input"
         self.signal = signal

@@ -30,6 +30,8 @@ HALF_POWER = np.float32(np.sqrt(0.5))  # two ways of equal variance, each times 
 class Style:
     """The learned affine map from w to the scales of a layer's input channels."""
 
+    LEARNT = ("weight", "bias")
+
     def __init__(self, tensors: Tensors, name: str, *, gain: float = 1.0) -> None:
         weight = tensors[f"{name}.affine.weight"]
         self.weight = weight.T * np.float32(gain / np.sqrt(weight.shape[1]))
@@ -55,7 +57,17 @@ class Convolution:
         resolution: of its output (px).
         noise_strength: what the model multiplies noise of unit variance by.
         noise_const: (resolution, resolution) the noise that the model was trained to show when it shall not move.
+        index: of its w.
     """
+
+    LEARNT = ("weight", "bias")
+    PARTS = ("style",)
+    index = 0
+
+    @staticmethod
+    def kernel(tensors: Tensors, name: str) -> filters.Array:
+        """Return the weights as they are convolved with: (rows, columns, in, out)."""
+        return tensors[f"{name}.weight"].transpose(2, 3, 1, 0)
 
     def __init__(self, tensors: Tensors, name: str, *, precision: str, clamp: float = 0.0) -> None:
         self.name = name
@@ -66,7 +78,7 @@ class Convolution:
         self.resolution = self.noise_const.shape[0]
         self.noise_strength = float(tensors[f"{name}.noise_strength"])
         self.style = Style(tensors, name)
-        weight = tensors[f"{name}.weight"].transpose(2, 3, 1, 0)  # rows, columns, in, out
+        weight = self.kernel(tensors, name)
         self.power = np.square(weight).sum(axis=(0, 1))  # (in, out), for the demodulation
         self.bias = tensors[f"{name}.bias"] * GAIN
         self.precision = precision
@@ -126,6 +138,8 @@ class Convolution:
 class Shortcut:
     """The way round a residual block: a 1 by 1 convolution, then doubling."""
 
+    LEARNT = ("weight",)
+
     def __init__(self, tensors: Tensors, name: str, kernel: filters.Array) -> None:
         weight = tensors[f"{name}.weight"][:, :, 0, 0].T  # in, out
         self.weight = weight * (HALF_POWER / np.sqrt(np.float32(weight.shape[0])))
@@ -142,6 +156,10 @@ class Shortcut:
 
 class ToRGB:
     """The 1 by 1 convolution from a block's activations to its share of the picture, modulated, not demodulated."""
+
+    LEARNT = ("weight", "bias")
+    PARTS = ("style",)
+    index = 0  # of its w
 
     def __init__(self, tensors: Tensors, name: str, *, clamp: float = 0.0, gain: float = 1.0) -> None:
         self.clamp = clamp

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from avserver.generator.directions import Directions, sample_z
 from avserver.generator.feedback import feedback_values, mix_in
 from avserver.generator.grading import develop, grade_values
 from avserver.generator.mapping_network import MappingNetwork
+from avserver.generator.mixing import MixedSynthesis, layer_shares
 from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
 from avserver.generator.seeds import SeedMixer
 from avserver.generator.strobe import StrobeLimiter
@@ -43,6 +44,7 @@ class Renderer:
         directions: kinds that a spec's directions may name, see `frame_spec.DIRECTION_KINDS`.
         size: (width, height) of the pictures in px; the model's square is scaled to fill it and cropped around its
             centre. None: as the model draws them.
+        partner: another model of the same configuration, of which a spec's `mix` says how much there is.
         precision: of the convolutions, "float32" or "bfloat16"; None takes what this machine is fast with.
         threads: of the CPU; what is chosen first in a process holds.
 
@@ -63,6 +65,7 @@ class Renderer:
         bends: Sequence[BendSlot] = (),
         directions: Sequence[str] = (),
         size: tuple[int, int] | None = None,
+        partner: str | Path | None = None,
         precision: str | None = None,
         threads: int = 1,
     ) -> None:
@@ -72,12 +75,19 @@ class Renderer:
         self.bends = tuple(bends)
         self.size = size or (self.config.resolution, self.config.resolution)
         self.precision = backend.check_precision(precision)
-        self._synthesis = make_synthesis(model.config, model.tensors, precision=self.precision)
         mapping = MappingNetwork(model.config, model.tensors)
-        program = backend.program(lambda z: mapping(z, _any_class(mapping, z.shape[0])))
-        self._mixer = SeedMixer(lambda z: backend.to_numpy(program(z)), mapping)
-        z_dim = self.config.z_dim
-        self._directions = Directions(directions, model.tensors, lambda: backend.to_numpy(program(sample_z(z_dim))))
+        map_z = _program_of(mapping)
+        self._mixer = SeedMixer(map_z, mapping)
+        self._directions = Directions(directions, model.tensors, lambda: map_z(sample_z(self.config.z_dim)))
+        self._mixed: MixedSynthesis | None = None
+        if partner is None:
+            self._synthesis = make_synthesis(model.config, model.tensors, precision=self.precision)
+        else:
+            other = checkpoint.read(partner)
+            self._mixed = MixedSynthesis(model, other, precision=self.precision)
+            self._synthesis = self._mixed.one
+            mapping = MappingNetwork(other.config, other.tensors)
+            self._partners_mixer = SeedMixer(_program_of(mapping), mapping)
         self._fields = {conv.name: make_fields(conv.name, conv.resolution) for conv in self._synthesis.noisy}
         self._plan = BendPlan(self.bends, self.config.layers, functools.cache(self._activations))
         self._draw = backend.program(self._picture)
@@ -109,20 +119,37 @@ class Renderer:
             ModelError: for a layer, resolution, transform or direction that this renderer doesn't have.
             WireError: for values that make no sense (a seed that is none, a number that is not finite).
         """
-        grade = _grade(spec)
-        ws = self._directions.move(self._mixer.mix(spec), spec.directions)
-        noise, bends = self._noise_coefficients(spec.noise), self._plan.values(spec.bends)
-        drawn = self._draw(ws, noise, bends, grade)
+        grade, shares = _grade(spec), self._shares(spec)
+        ws = self._directions.move(self._mix_seeds(spec, shares), spec.directions)
+        noise, bends = self._noise_coefficients(spec.noise, shares), self._plan.values(spec.bends)
+        drawn = self._draw(ws, noise, bends, grade, shares)
         drawn = self._feed_back(spec, drawn)
         return self._limit(spec, self._fit(backend.to_numpy(drawn)[0]))
 
-    def _picture(self, ws: Tensor, noise: Tensor, bends: Tensor, grade: Tensor) -> Tensor:
-        """The compiled part: ws, (convolutions, 4) noise coefficients, bends and grade to (1, H, W, 3) uint8."""
+    def _shares(self, spec: FrameSpec) -> npt.NDArray[np.float32]:
+        """Return the partner's share of each layer."""
+        if spec.mix.amount and self._mixed is None:
+            raise ModelError("a spec mixes in a partner, and the renderer was given none")
+        if not math.isfinite(spec.mix.amount):
+            raise WireError(f"a mix has a finite amount, got {spec.mix.amount}")
+        return layer_shares(spec.mix, self.config.num_ws)
+
+    def _mix_seeds(self, spec: FrameSpec, shares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        ws = self._mixer.mix(spec)
+        if shares.any():
+            ws = ws + shares[None, :, None] * (self._partners_mixer.mix(spec) - ws)
+        return ws
+
+    def _picture(self, ws: Tensor, noise: Tensor, bends: Tensor, grade: Tensor, shares: Tensor) -> Tensor:
+        """The compiled part: ws, (layers, 4) noise coefficients, bends, grade and shares to (1, H, W, 3) uint8."""
         fields = {
             conv.name: (ops.convert_to_tensor(self._fields[conv.name]), noise[i])
             for i, conv in enumerate(self._synthesis.noisy)
         }
-        return self._synthesis.draw(ws, fields, self._plan.begin(bends), lambda image: develop(image, grade))
+        bending = self._plan.begin(bends)
+        if self._mixed is None:
+            return self._synthesis.draw(ws, fields, bending, lambda image: develop(image, grade))
+        return self._mixed.draw(ws, fields, bending, lambda image: develop(image, grade), shares=shares)
 
     def _activations(self, layer: str, place: str) -> npt.NDArray[np.float32]:
         """Return what some pictures look like at a layer, small: (CLUSTER_PICTURES, h, w, channels)."""
@@ -134,7 +161,9 @@ class Renderer:
                 seen.append(shrink(backend.to_numpy(probe.seen)))
         return np.concatenate(seen)
 
-    def _noise_coefficients(self, levels: Sequence[NoiseLevel]) -> npt.NDArray[np.float32]:
+    def _noise_coefficients(
+        self, levels: Sequence[NoiseLevel], shares: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
         by_resolution = {}
         for level in levels:
             if level.resolution not in self.config.noise_resolutions:
@@ -144,11 +173,12 @@ class Renderer:
                 raise WireError(f"noise takes finite numbers, got {level}")
             by_resolution[level.resolution] = coefficients(level)
         silent = np.zeros(FIELDS, np.float32)
-        rows = [
-            by_resolution.get(layer.resolution, silent) * np.float32(layer.noise_strength)
-            for layer in self._synthesis.noisy
-        ]
-        return np.array(rows, np.float32).reshape(len(rows), FIELDS)
+        layers = self._synthesis.noisy
+        strengths = [layer.noise_strength for layer in layers]
+        if self._mixed is not None:
+            strengths = self._mixed.noise_strengths(shares).tolist()
+        rows = [by_resolution.get(layer.resolution, silent) for layer in layers]
+        return np.reshape(rows, (len(rows), FIELDS)) * np.array(strengths, np.float32)[:, None]
 
     def _fit(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Scale to fill `size` and crop around the centre."""
@@ -193,6 +223,12 @@ def _grade(spec: FrameSpec) -> npt.NDArray[np.float32]:
         got = f"{spec.grade}, {spec.feedback} and {spec.truncation_psi}"
         raise WireError(f"a grade, a feedback and a truncation are finite, got {got}")
     return grade_values(dataclasses.replace(spec.grade, opacity=1.0) if spec.feedback.amount > 0 else spec.grade)
+
+
+def _program_of(mapping: MappingNetwork) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
+    """Return the mapping network from z (n, z_dim) to w (n, w_dim), numpy both."""
+    program = backend.program(lambda z: mapping(z, _any_class(mapping, z.shape[0])))
+    return lambda z: backend.to_numpy(program(z))
 
 
 def _any_class(mapping: MappingNetwork, count: int) -> npt.NDArray[np.float32] | None:

@@ -22,8 +22,11 @@ Develop = Callable[[Tensor], Tensor]
 class Block:
     """The layers of one resolution: conv0 (doubles; not in the first), conv1, and the share of the picture."""
 
+    PARTS = ("shortcut", "convolutions", "torgb")
+
     def __init__(self, config: StyleGAN2Config, tensors: Tensors, resolution: int, precision: str) -> None:
         self.name = f"b{resolution}"
+        self.index = 0  # of its first w
         self.resolution = resolution
         at = f"synthesis.{self.name}"
         self.shortcut: Shortcut | None = None
@@ -52,16 +55,28 @@ class Synthesis:
         config, tensors: of a checkpoint.
         precision: of the convolutions, "float32" or "bfloat16"; all else is float32.
 
-    Attributes:
-        noisy: the layers that take noise, in order; each has `name`, `resolution`, `noise_strength`, `noise_const`.
     """
+
+    LEARNT = ("const",)
+    PARTS = ("blocks",)
 
     def __init__(self, config: StyleGAN2Config, tensors: Tensors, *, precision: str = "float32") -> None:
         self.config = config
         self.precision = precision
         self.blocks = [Block(config, tensors, r, precision) for r in config.resolutions]
-        self.noisy = [conv for block in self.blocks for conv in block.convolutions]
+        for i, conv in enumerate(self.noisy):
+            conv.index = i
+        for i, block in enumerate(self.blocks):
+            block.index = block.convolutions[0].index
+            if block.torgb:
+                # Colours share their w with the next block's first convolution.
+                block.torgb.index = 2 * i + 1
         self.const = np.ascontiguousarray(tensors["synthesis.b4.const"].transpose(1, 2, 0))[None]
+
+    @property
+    def noisy(self) -> list[Convolution]:
+        """The layers that take noise, in order."""
+        return [conv for block in self.blocks for conv in block.convolutions]
 
     def draw(
         self,
@@ -98,12 +113,9 @@ class Synthesis:
 
     def _styles(self, ws: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Return every convolution's style and demodulation, and every block's colour weights."""
-        styles = [conv.style(ws[:, i]) for i, conv in enumerate(self.noisy)]
+        styles = [conv.style(ws[:, conv.index]) for conv in self.noisy]
         demodulations = [conv.demodulation(style) for conv, style in zip(self.noisy, styles, strict=True)]
-        # A block's colours share their w with the next block's first convolution.
-        colours = [
-            block.torgb.modulated(ws[:, 2 * i + 1]) if block.torgb else None for i, block in enumerate(self.blocks)
-        ]
+        colours = [block.torgb.modulated(ws[:, block.torgb.index]) if block.torgb else None for block in self.blocks]
         return styles, demodulations, colours
 
     def _go_round(self, way: Passage, shortcut: Shortcut) -> None:

@@ -31,6 +31,17 @@ class FilteredConvolution:
     leaky ReLU) → `shrink_rows` → `shrink_columns`.
     """
 
+    LEARNT = ("weight", "bias", "gain")
+    PARTS = ("style",)
+    index = 0  # of its w
+
+    @staticmethod
+    def kernel(tensors: Tensors, name: str) -> filters.Array:
+        """Return the weights as they are convolved with: (rows, columns, in, out), each output of unit power."""
+        weight = tensors[f"synthesis.{name}.weight"].transpose(2, 3, 1, 0)
+        normalised: filters.Array = weight / np.sqrt(np.square(weight).mean(axis=(0, 1, 2)))
+        return normalised
+
     def __init__(self, tensors: Tensors, layer: FilteredLayer, *, precision: str, clamp: float) -> None:
         at = f"synthesis.{layer.name}"
         self.name = layer.name
@@ -38,13 +49,12 @@ class FilteredConvolution:
         self.precision = precision
         self.clamp = clamp
         self.style = Style(tensors, at)
-        weight = tensors[f"{at}.weight"].transpose(2, 3, 1, 0)  # rows, columns, in, out
-        weight = weight / np.sqrt(np.square(weight).mean(axis=(0, 1, 2)))
+        weight = self.kernel(tensors, layer.name)
         self.power = np.square(weight).sum(axis=(0, 1))  # (in, out), for the demodulation
         self.weight = np.ascontiguousarray(weight)
         self.bias = tensors[f"{at}.bias"] * GAIN
         # The leaky ReLU's gain, and the one that brings the input to unit variance as it was in training.
-        self.gain = float(GAIN / np.sqrt(tensors[f"{at}.magnitude_ema"]))
+        self.gain = np.float32(GAIN / np.sqrt(tensors[f"{at}.magnitude_ema"]))
         up_filter = tensors[f"{at}.up_filter"] if layer.up_taps > 1 else NO_FILTER
         self.upsampling = filters.Upsampling(up_filter, layer.up, layer.lead, layer.inner_size)
         down_filter = tensors[f"{at}.down_filter"] if layer.down_taps > 1 else NO_FILTER
@@ -99,6 +109,7 @@ class Synthesis:
         noisy: no layer takes noise.
     """
 
+    PARTS = ("input", "layers", "torgb")
     noisy = ()
 
     def __init__(self, config: StyleGAN3Config, tensors: Tensors, *, precision: str = "float32") -> None:
@@ -108,10 +119,13 @@ class Synthesis:
         self.layers = [
             FilteredConvolution(tensors, layer, precision=precision, clamp=config.conv_clamp) for layer in inner
         ]
+        for i, layer in enumerate(self.layers, start=1):
+            layer.index = i
         self.torgb_name = last.name
         at = f"synthesis.{last.name}"
         gain = 1 / float(np.sqrt(tensors[f"{at}.magnitude_ema"]))
         self.torgb = ToRGB(tensors, at, clamp=config.conv_clamp, gain=gain)
+        self.torgb.index = config.num_ws - 1
 
     def draw(
         self,
@@ -144,7 +158,7 @@ class Synthesis:
 
     def _styles(self, ws: Tensor, bend: Tensor | None) -> tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]:
         """Return every layer's modulation, the colours' weights, and where the input's waves are looked at."""
-        modulations = [layer.modulation(ws[:, i]) for i, layer in enumerate(self.layers, start=1)]
+        modulations = [layer.modulation(ws[:, layer.index]) for layer in self.layers]
         return modulations, self.torgb.modulated(ws[:, -1]), self.input.matrices(ws[:, 0], bend)
 
 
