@@ -60,11 +60,13 @@ class AudioSettings:
 class ModelSettings:
     """The generator: a safetensors file, or `default` for the one that comes with avserver.
 
-    `also` are further ones, which `/model/select` changes to while the show plays: 1 is the first of them.
+    `also` are further ones, which `/model/select` changes to while the show plays: 1 is the first of them. `partner` is
+    a model of the same shape, of which `/mix/amount` mixes in a share; empty for none.
     """
 
     path: str = DEFAULT
     also: tuple[str, ...] = ()
+    partner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ def _relative_to(show: Show, folder: Path) -> Show:
         show,
         "model",
         path=resolve(show.model.path, DEFAULT),
+        partner=resolve(show.model.partner, DEFAULT) if show.model.partner else "",
         also=tuple(resolve(name, DEFAULT) for name in show.model.also),
     )
     return change(show, "mapping", path=resolve(show.mapping.path, DEFAULT))

@@ -14,7 +14,7 @@ from avserver.control.mapper import Mapper
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Params, ParamTable, Value
 from avserver.control.patch import Patch
-from avserver.frame_spec import FrameSpec, ModelShape
+from avserver.frame_spec import FrameSpec, Mix, ModelShape
 from avserver.generator.relay import Relay, Role
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher
@@ -199,7 +199,8 @@ class LiveShow:
         """Return the tick for a role, without what it was not prepared for, which waits for the next one."""
         spec = self._engine.spec(role.shape)
         directions = tuple(direction for direction in spec.directions if direction.kind in role.directions)
-        return dataclasses.replace(spec, bends=bends_for(role.bends, spec.bends), directions=directions)
+        mix = spec.mix if role.partner else Mix()
+        return dataclasses.replace(spec, bends=bends_for(role.bends, spec.bends), directions=directions, mix=mix)
 
     def _collect(self) -> None:
         """Publish what has been drawn; if nothing has and it is overdue, the last frame again."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from avserver.bundled import model_path
 from avserver.control.patch import Patch
-from avserver.generator.architecture import NetworkConfig
+from avserver.errors import ModelError
+from avserver.generator.architecture import NetworkConfig, check_alike
 from avserver.generator.checkpoint import inspect
 from avserver.generator.relay import Role
 from avserver.scene.bends import bend_slots
@@ -16,13 +17,21 @@ class Repertoire:
 
     Args:
         names: paths of model files, or `default` for the one that comes with avserver.
+        partner: the model that may be mixed into those of its shape; empty for none.
 
-    Raises ModelError, naming the file, if one is no model.
+    Raises ModelError, naming the file, if one is no model, or the first one cannot be mixed with the partner.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], partner: str = "") -> None:
         self._paths = [model_path(name) for name in names]
         self._configs = [inspect(path) for path in self._paths]
+        self._partner = model_path(partner) if partner else None
+        self._partner_config = inspect(self._partner) if self._partner else None
+        if self._partner_config:
+            try:
+                check_alike(self._configs[0], self._partner_config)
+            except ModelError as err:
+                raise ModelError(f"{self._paths[0]} has no partner in {self._partner}: {err}") from err
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,4 +50,6 @@ class Repertoire:
         """Return what a worker is to play: a model, prepared for the directions, and for bends of layers it has."""
         shape = self._configs[number].shape
         slots = bend_slots(patch.bends, shape.layers)
-        return Role(self._paths[number].name, self._paths[number], shape, slots, patch.direction_kinds())
+        partner = self._partner if self._configs[number] == self._partner_config else None
+        path = self._paths[number]
+        return Role(path.name, path, shape, slots, patch.direction_kinds(), partner)

@@ -124,7 +124,7 @@ class Server:
     def _load(self, stack: ExitStack) -> None:
         """Read everything that comes from files, so that what is wrong with them shows before anything is started."""
         show = self._show
-        self._models = Repertoire([show.model.path, *show.model.also])
+        self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
         self._mapping_path = mapping_path(show.mapping.path)
         self._patch = load_patch(self._mapping_path)
         self._source = stack.enter_context(
@@ -161,7 +161,9 @@ class Server:
 
         def hire(role: Role) -> RenderWorker:
             ring = FrameRing.create(width_px=width_px, height_px=height_px)
-            settings = WorkerSettings(role.model, role.bends, (width_px, height_px), ring.name, role.directions)
+            settings = WorkerSettings(
+                role.model, role.bends, (width_px, height_px), ring.name, role.directions, role.partner
+            )
             return RenderWorker(settings, ring)
 
         relay = Relay(hire)

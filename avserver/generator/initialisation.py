@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from avserver.errors import UserError
+from avserver.errors import ModelError, UserError
 from avserver.generator import backend, checkpoint, filters
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.checkpoint import Checkpoint, Tensors
@@ -46,6 +46,8 @@ SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 0.8, 0.6)
 
 def initialise(config: StyleGAN2Config, seed: int) -> Checkpoint:
     """Return an untrained network; the same config and seed give the same numbers, but for a framework's rounding."""
+    if config.block_architecture != "skip":
+        raise ModelError(f"an untrained network is made with skip blocks, got {config.block_architecture!r}")
     rng = np.random.default_rng(seed)
     tensors: Tensors = {
         name: np.asarray(rng.standard_normal(shape), np.float32) for name, shape in config.parameter_shapes().items()

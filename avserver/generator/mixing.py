@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avserver.errors import ModelError
 from avserver.frame_spec import Mix
-from avserver.generator.architecture import NetworkConfig
+from avserver.generator.architecture import check_alike
 from avserver.generator.backend import ops, stage
 from avserver.generator.bending import NO_BENDS, Bending
 from avserver.generator.checkpoint import Checkpoint
@@ -85,16 +84,6 @@ def layer_shares(mix: Mix, num_ws: int) -> Array:
     shares = np.zeros(num_ws, np.float32)
     shares[mix.layers[0] : mix.layers[1]] = mix.amount
     return shares
-
-
-def check_alike(one: NetworkConfig, other: NetworkConfig) -> None:
-    """Raise ModelError for networks that cannot be mixed, naming the first difference."""
-    if type(one) is not type(other):
-        raise ModelError(f"networks of one architecture can be mixed, got {type(one).__name__}, {type(other).__name__}")
-    for name in one.__dataclass_fields__:
-        mine, theirs = getattr(one, name), getattr(other, name)
-        if mine != theirs:
-            raise ModelError(f"networks of one shape can be mixed; {name} is {mine} in one and {theirs} in the other")
 
 
 def _parts(part: Any) -> Iterator[tuple[str, int | None, Any]]:

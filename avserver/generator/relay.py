@@ -1,8 +1,8 @@
 """The relay: a render worker plays while the next one gets ready, then takes over between two frames or fades in.
 
-A worker is started for one model and one set of bends; to change either, another one is started. It
-loads and compiles in its own process, beside the one that plays. Only when it has drawn its first frame of the show
-does the old one leave: if it cannot load, the old one simply plays on.
+A worker is started for one model and one set of bends; to change either, another one is started. It loads and compiles
+in its own process, beside the one that plays. Only when it has drawn its first frame of the show does the old one
+leave: if it cannot load, the old one simply plays on.
 """
 
 import dataclasses
@@ -36,6 +36,7 @@ class Role:
         shape: what a scene has to know of the model.
         bends: what may be bent, in order (what may not costs nothing).
         directions: kinds of directions of w that it may be moved along.
+        partner: file of a model of the same shape that may be mixed in.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Role:
     shape: ModelShape
     bends: tuple[BendSlot, ...] = ()
     directions: tuple[str, ...] = ()
+    partner: Path | None = None
 
 
 class Worker(Protocol):

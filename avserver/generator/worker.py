@@ -40,6 +40,7 @@ class WorkerSettings:
         size: (width, height) of the frames in px, None for the model's own.
         ring: name of the shared memory.
         directions: kinds of directions that specs may name.
+        partner: path of a model that specs may mix in.
     """
 
     model: Path
@@ -47,6 +48,7 @@ class WorkerSettings:
     size: tuple[int, int] | None
     ring: str
     directions: tuple[str, ...] = ()
+    partner: Path | None = None
 
 
 class WorkerState(StrEnum):
@@ -67,7 +69,13 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
         from avserver.generator.renderer import Renderer  # noqa: PLC0415
 
         ring = FrameRing.attach(settings.ring)
-        renderer = Renderer(settings.model, bends=settings.bends, directions=settings.directions, size=settings.size)
+        renderer = Renderer(
+            settings.model,
+            bends=settings.bends,
+            directions=settings.directions,
+            size=settings.size,
+            partner=settings.partner,
+        )
         renderer.warm_up()
     except AvserverError as err:
         pipe.send_bytes(b"X" + str(err).encode())

@@ -2,9 +2,9 @@
 
 from avserver.control.params import Params
 from avserver.control.patch import FIXED_DIRECTION_PATCHES, Patch
-from avserver.frame_spec import Feedback, FrameSpec, Grade, ModelShape
+from avserver.frame_spec import Feedback, FrameSpec, Grade, Mix, ModelShape
 from avserver.scene.bends import Bends
-from avserver.scene.latents import Latents
+from avserver.scene.latents import Latents, layers_of
 from avserver.scene.noise import Noise
 from avserver.scene.segment import SegmentSwitch
 from avserver.scene.steering import directions_of
@@ -70,6 +70,7 @@ class Scene:
             bends=self._bends.of(params, model.layers),
             grade=_grade(params),
             feedback=_feedback(params),
+            mix=_mix(params, model.num_ws),
             strobe_safe=bool(params["/output/strobe_safe"]),
         )
 
@@ -81,6 +82,12 @@ def _grade(params: Params) -> Grade:
         saturation=float(params["/grade/saturation"]),
         hue=float(params["/grade/hue"]),
     )
+
+
+def _mix(params: Params, num_ws: int) -> Mix:
+    layers = layers_of(float(params["/mix/first"]), float(params["/mix/stop"]), num_ws)
+    amount = float(params["/mix/amount"])
+    return Mix(amount, (layers.start, layers.stop)) if amount and layers else Mix()
 
 
 def _feedback(params: Params) -> Feedback:

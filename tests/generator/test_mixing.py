@@ -1,5 +1,6 @@
 """Two networks drawn as one, against a network whose tensors were interpolated by hand."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,8 @@ import pytest
 from avserver.errors import ModelError
 from avserver.frame_spec import FrameSpec, LatentTerm, Mix, NoiseLevel
 from avserver.generator import checkpoint
-from avserver.generator.architecture import StyleGAN2Config, StyleGAN3Config
+from avserver.generator.architecture import StyleGAN2Config, StyleGAN3Config, check_alike
 from avserver.generator.checkpoint import Checkpoint
-from avserver.generator.mixing import check_alike
 from avserver.generator.renderer import Renderer
 
 SMALL = {"resolution": 16, "z_dim": 8, "w_dim": 8, "channel_base": 256, "channel_max": 16, "mapping_layers": 2}
@@ -22,8 +22,14 @@ def random_network(config, seed: int) -> Checkpoint:
     from avserver.generator.initialisation import initialise
     from avserver.generator.stylegan3_initialisation import initialise as initialise3
 
-    model = (initialise3 if isinstance(config, StyleGAN3Config) else initialise)(config, seed)
     rng = np.random.default_rng(seed)
+    if isinstance(config, StyleGAN3Config):
+        model = initialise3(config, seed)
+    else:
+        drawn = initialise(dataclasses.replace(config, block_architecture="skip"), seed).tensors
+        shapes = config.parameter_shapes().items()
+        tensors = {name: drawn.get(name, rng.standard_normal(shape).astype("f")) for name, shape in shapes}
+        model = Checkpoint(config, tensors)
     for name, tensor in model.tensors.items():
         if name.endswith(("magnitude_ema", "noise_strength")):
             model.tensors[name] = np.full(tensor.shape, rng.uniform(0.5, 1.5), np.float32)
@@ -79,7 +85,10 @@ def test_a_share_interpolates_the_weights(tmp_path: Path) -> None:
     one, two = random_network(config, 1), random_network(config, 2)
     # One mapping network for both, so that w is the same: what is left is the synthesis network.
     two.tensors.update({name: tensor for name, tensor in one.tensors.items() if name.startswith("mapping.")})
-    by_hand = {name: tensor + np.float32(0.3) * (two.tensors[name] - tensor) for name, tensor in one.tensors.items()}
+    by_hand = {
+        name: np.asarray(tensor + np.float32(0.3) * (two.tensors[name] - tensor))
+        for name, tensor in one.tensors.items()
+    }
     paths = [tmp_path / f"{number}.safetensors" for number in range(3)]
     for path, model in zip(paths, (one, two, Checkpoint(config, by_hand)), strict=True):
         checkpoint.write(path, model)

@@ -10,7 +10,7 @@ from avserver.bundled import mapping_path
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.params import Params
-from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, ModelShape
+from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, Mix, ModelShape
 from avserver.generator.noise_fields import coefficients
 from avserver.scene.bends import bend_slots, bends_for
 from avserver.scene.noise import PHASE_PERIOD, PHASE_RATE
@@ -278,3 +278,13 @@ def test_two_models_are_told_of_the_same_frame():
     assert (large.latents[0].layers, small.latents[0].layers) == ((0, 10), (0, 4))
     assert [level.resolution for level in small.noise] == [4, 8]
     assert {bend.layer for bend in small.bends} < {bend.layer for bend in large.bends}
+
+
+def test_the_partner_is_mixed_into_a_share_of_the_layers():
+    stage = Stage("", num_ws=8)
+    assert stage.frame().mix == Mix()
+    stage.turn("/mix/amount", 0.5)
+    stage.turn("/mix/first", 0.5)
+    assert stage.frame().mix == Mix(0.5, (4, 8))
+    stage.turn("/mix/stop", 0.25)
+    assert stage.frame().mix == Mix()

@@ -22,6 +22,7 @@ __all__ = [
     "StyleGAN2Config",
     "StyleGAN3Config",
     "architecture_of",
+    "check_alike",
     "from_plain",
     "to_plain",
 ]
@@ -39,6 +40,16 @@ def architecture_of(config: NetworkConfig) -> str:
 def to_plain(config: NetworkConfig) -> dict[str, Any]:
     """Return a configuration as plain data; `from_plain` gives it back."""
     return {"architecture": architecture_of(config), **dataclasses.asdict(config)}
+
+
+def check_alike(one: NetworkConfig, other: NetworkConfig) -> None:
+    """Raise ModelError for networks that cannot be mixed, naming the first difference."""
+    if type(one) is not type(other):
+        raise ModelError(f"networks of one architecture can be mixed, got {type(one).__name__}, {type(other).__name__}")
+    for name in one.__dataclass_fields__:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if mine != theirs:
+            raise ModelError(f"networks of one shape can be mixed; {name} is {mine} in one and {theirs} in the other")
 
 
 def from_plain(plain: Mapping[str, Any]) -> NetworkConfig:
