@@ -22,8 +22,8 @@ from avserver.bench.report import Report
 from avserver.bundled import model_path
 from avserver.errors import AvserverError
 from avserver.frame_ring import FrameRing
-from avserver.frame_spec import FrameSpec, LatentTerm, NoiseLevel
-from avserver.generator.architecture import NetworkConfig
+from avserver.frame_spec import Bend, BendSlot, FrameSpec, LatentTerm, NoiseLevel
+from avserver.generator.architecture import Layer, NetworkConfig
 from avserver.generator.checkpoint import inspect
 from avserver.generator.compile_cache import VARIABLE
 from avserver.generator.worker import RenderWorker, WorkerSettings, WorkerState
@@ -33,6 +33,8 @@ _LOG = logging.getLogger(__name__)
 _PATIENCE_S = 300.0
 _ROUNDS = 5  # in which compiled and plain frames take turns
 _MATRIX = 1024  # a side of the matrices whose product tells what the machine can do
+_BENT_PX, _BENT_CHANNELS = 128, 64  # of the layer that a warp is timed on
+_NOISY_PX = 512  # of the network whose noise is timed
 
 
 def bench_generator(report: Report, *, model: str, frames: int) -> None:
@@ -66,12 +68,14 @@ def bench_generator(report: Report, *, model: str, frames: int) -> None:
     report.add("work", "convolutions (GFLOP a frame)", gflop)
     report.add("work", "matrix product (GFLOP/s)", measured["matmul_gflops"])
     report.add("work", "share of the matrix product's rate (%)", 100 * gflop / (ms / 1e3) / measured["matmul_gflops"])
+    report.add("parts", f"affine warp at {_BENT_PX}x{_BENT_PX}x{_BENT_CHANNELS} (ms)", measured["warp_ms"])
+    report.add("parts", f"noise of all layers at {_NOISY_PX} px (ms)", measured["noise_ms"])
     report.add("memory", "process (MB)", measured["rss_mb"])
 
 
 def work_gflop(config: NetworkConfig) -> float:
     """Return what the convolutions of one picture cost (GFLOP; a multiplication and an addition are two)."""
-    sizes = {f"synthesis.{layer.name}": layer.size for layer in config.layers}
+    sizes = {f"synthesis.{layer.name}": layer.at("before").size for layer in config.layers}
     total = 0.0
     for name, shape in config.parameter_shapes().items():
         layer = name.removesuffix(".weight")
@@ -139,6 +143,8 @@ def _measure(pipe: Connection, path: Path, frames: int) -> None:
             "ms_95": float(np.percentile(times, 95)),
             "plain_ms": float(np.median(plain_times)),
             "matmul_gflops": _matmul_gflops(renderer.precision),
+            "warp_ms": _warp_ms(),
+            "noise_ms": _noise_ms(),
             "rss_mb": rss_mb,
         }
     )
@@ -186,3 +192,42 @@ def _matmul_gflops(precision: str) -> float:
         return ops.cast(y[:1, :1], "float32")
 
     return 4 * 2 * _MATRIX**3 / 1e6 / _median_ms(program(multiply), matrix)
+
+
+def _warp_ms() -> float:
+    """Return what an affine bend adds to a program that hands its input through (ms)."""
+    from avserver.generator.backend import program, stage  # noqa: PLC0415
+    from avserver.generator.bending import BendPlan  # noqa: PLC0415
+
+    layer = Layer("b128.conv1", _BENT_PX, _BENT_PX, _BENT_CHANNELS)
+    plan = BendPlan([BendSlot(layer.name, "rotate")], [layer], _no_activations)
+    values = plan.values([Bend(layer.name, "rotate", (20.0,))])
+    x = np.random.default_rng(0).standard_normal((1, _BENT_PX, _BENT_PX, _BENT_CHANNELS)).astype(np.float32)
+
+    def bend(x: Any, values: Any) -> Any:
+        bending = plan.begin(values)
+        return stage(lambda x: bending(x, layer.name))(x)
+
+    through = stage(lambda x, values: x + values[0])
+    return _median_ms(program(bend), x, values) - _median_ms(program(through), x, values)
+
+
+def _no_activations(layer: str, place: str) -> Any:
+    raise AvserverError(f"nobody looks at {layer} {place} its nonlinearity here")
+
+
+def _noise_ms() -> float:
+    """Return what it costs to mix the fields of all layers of a StyleGAN2 (ms)."""
+    from avserver.generator.backend import ops, program, stage  # noqa: PLC0415
+    from avserver.generator.noise_fields import FIELDS  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    sides = [side for power in range(2, _NOISY_PX.bit_length()) for side in [2**power] * (2 if power > 2 else 1)]
+    layers = [rng.standard_normal((FIELDS, side, side)).astype(np.float32) for side in sides]
+
+    def mix(weights: Any) -> Any:
+        fields = [ops.convert_to_tensor(layer) for layer in layers]
+        return [sum(field[k] * weights[i, k] for k in range(FIELDS)) for i, field in enumerate(fields)]
+
+    mixed = program(stage(mix))
+    return _median_ms(lambda weights: mixed(weights)[0], rng.standard_normal((len(layers), FIELDS)).astype(np.float32))
