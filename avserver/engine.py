@@ -19,6 +19,7 @@ from avserver.generator.relay import Relay, Role
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher
 from avserver.scene.bends import bends_for
+from avserver.scene.latents import without_pictures
 from avserver.scene.scene import Scene
 from avserver.signals import Signals
 
@@ -199,8 +200,13 @@ class LiveShow:
         """Return the tick for a role, without what it was not prepared for, which waits for the next one."""
         spec = self._engine.spec(role.shape)
         directions = tuple(direction for direction in spec.directions if direction.kind in role.directions)
-        mix = spec.mix if role.partner else Mix()
-        return dataclasses.replace(spec, bends=bends_for(role.bends, spec.bends), directions=directions, mix=mix)
+        return dataclasses.replace(
+            spec,
+            bends=bends_for(role.bends, spec.bends),
+            directions=directions,
+            mix=spec.mix if role.partner else Mix(),
+            latents=spec.latents if role.pictures == self._engine.patch.pictures else without_pictures(spec.latents),
+        )
 
     def _collect(self) -> None:
         """Publish what has been drawn; if nothing has and it is overdue, the last frame again."""

@@ -32,7 +32,8 @@ class LatentTerm:
 
     Attributes:
         layers: half-open.
-        seeds, weights: as many of the one as of the other.
+        seeds, weights: as many of the one as of the other. A number from FIRST_PICTURE on is no seed but one of the
+            pictures, counted from there, whose ws the renderer was given; those are mixed in w only.
         space: "w": the term is the sum of weight · mapping(z(seed)).
             "z": the seeds meet on the sphere of all z before they are mapped: the term is
             W · mapping(spherical mean of the z(seed), each with the share weight / W), W being the sum of the weights
@@ -267,6 +268,7 @@ class FrameSpec:
 
 
 MAX_SEED = 2**32 - 1
+FIRST_PICTURE = MAX_SEED + 1
 
 
 def z_of_seed(seed: int, z_dim: int) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ from avserver.errors import ConfigError
 from avserver.generator import load
 from avserver.new_file import check_new, check_new_picture
 from avserver.progress import Progress
+from avserver.ws_file import write_ws
 
 if TYPE_CHECKING:
     from avserver.generator.projection import Projected
@@ -81,8 +82,7 @@ def project_picture(settings: Projecting, out: TextIO) -> "Projected":
         if found is None:
             raise
     assert found is not None
-    with settings.output.open("wb") as file:
-        np.savez(file, ws=found.ws.astype(np.float32))
+    write_ws(settings.output, found.ws)
     if settings.comparison is not None:
         image = generator.synthesis(found.ws, noise="none")[0]  # as it was looked for
         both = np.clip(np.concatenate([target, image], axis=1) * 127.5 + 128, 0, 255).astype(np.uint8)

@@ -1,6 +1,5 @@
 """`avserver seeds`: draw what seeds look like, pick some, and write them down for a choir."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -17,6 +16,7 @@ from avserver.generator import load
 from avserver.new_file import check_new, check_new_picture
 from avserver.progress import Progress
 from avserver.seed_list import check_seeds, read_seeds, write_seeds
+from avserver.ws_file import read_ws
 
 if TYPE_CHECKING:
     from avserver.generator.model import Generator
@@ -95,7 +95,7 @@ def cast(casting: Casting, out: TextIO) -> tuple[int, ...]:
     seeds, kept = casting.seeds, casting.seeds
     if casting.sheet is not None or casting.diverse is not None:
         generator = load(model_path(casting.model))
-        rows = [_read_ws(path, generator) for path in casting.ws]
+        rows = [read_ws(path, generator.num_ws, generator.w_dim) for path in casting.ws]
         rows += [_ws_of_seed(generator, seed, casting.truncation_psi) for seed in seeds]
         side_px = casting.side_px or min(generator.resolution, 256)
         pictures = []
@@ -118,18 +118,6 @@ def cast(casting: Casting, out: TextIO) -> tuple[int, ...]:
 def _ws_of_seed(generator: "Generator", seed: int, truncation_psi: float) -> npt.NDArray[np.float32]:
     label = np.eye(1, generator.c_dim) if generator.c_dim else None
     return generator.mapping(z_of_seed(seed, generator.z_dim), label, truncation_psi=truncation_psi)
-
-
-def _read_ws(path: Path, generator: "Generator") -> npt.NDArray[np.float32]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            ws = np.asarray(file["ws"], np.float32)
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as err:  # TypeError: an .npy file
-        raise ConfigError(f"{str(path)!r} holds no ws as avserver project writes them") from err
-    if ws.shape != (1, generator.num_ws, generator.w_dim):
-        expected = (1, generator.num_ws, generator.w_dim)
-        raise ConfigError(f"{str(path)!r} is of another model: this one takes ws of shape {expected}, got {ws.shape}")
-    return ws
 
 
 def _picture(generator: "Generator", ws: npt.NDArray[np.float32], side_px: int) -> Image.Image:

@@ -162,7 +162,7 @@ class Server:
         def hire(role: Role) -> RenderWorker:
             ring = FrameRing.create(width_px=width_px, height_px=height_px)
             settings = WorkerSettings(
-                role.model, role.bends, (width_px, height_px), ring.name, role.directions, role.partner
+                role.model, role.bends, (width_px, height_px), ring.name, role.directions, role.partner, role.pictures
             )
             return RenderWorker(settings, ring)
 

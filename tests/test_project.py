@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 
 from avserver.errors import ConfigError
+from avserver.frame_spec import FIRST_PICTURE, FrameSpec, LatentTerm
 from avserver.project import Projecting, read_target
+from avserver.scene.latents import without_pictures
+from avserver.ws_file import write_ws
 from tests.test_cli import avserver
 
 
@@ -85,3 +88,25 @@ def test_a_picture_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(f"avserver: the picture '{tmp_path / 'song.png'}' cannot be read: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_projected_picture_is_drawn_by_the_renderer(tiny_model: Path, tmp_path: Path) -> None:
+    from avserver.generator import load
+    from avserver.generator.renderer import Renderer
+
+    generator = load(tiny_model)
+    z = np.random.RandomState(9).randn(6, generator.z_dim)
+    ws = generator.mapping(z)[:, 0][None]  # another w in every layer
+    write_ws(tmp_path / "me.npz", ws)
+    renderer = Renderer(tiny_model, pictures=[tmp_path / "me.npz"])
+    drawn = renderer.render(FrameSpec(index=0, t_s=0.0, latents=(LatentTerm((0, 6), (FIRST_PICTURE,), (1.0,)),)))
+    expected = np.clip(generator.synthesis(ws, noise="none")[0] * 127.5 + 128, 0, 255)
+    assert np.abs(drawn - expected).max() <= 1.5
+    write_ws(tmp_path / "other.npz", ws[:, :4])
+    with pytest.raises(ConfigError, match="of another model"):
+        Renderer(tiny_model, pictures=[tmp_path / "other.npz"])
+
+
+def test_a_worker_without_the_pictures_is_asked_for_seed_0() -> None:
+    terms = (LatentTerm((0, 3), (5, FIRST_PICTURE + 1), (0.5, 0.5)),)
+    assert without_pictures(terms) == (LatentTerm((0, 3), (5, 0), (0.5, 0.5)),)

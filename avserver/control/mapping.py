@@ -20,7 +20,7 @@ from avserver.control.patch import (
     Patch,
 )
 from avserver.errors import ConfigError, MappingError, ModelError, ParamError, nearest
-from avserver.frame_spec import DIRECTION_KINDS, EDGES, PLACES, SPACES, has_nonlinearity
+from avserver.frame_spec import DIRECTION_KINDS, EDGES, FIRST_PICTURE, PLACES, SPACES, has_nonlinearity
 from avserver.seed_list import check_seeds, read_seeds
 from avserver.signals import BANDS, LEVEL_NAMES, STEMS
 from avserver.transforms import TRANSFORMS
@@ -66,7 +66,8 @@ def parse_patch(text: str, *, file: str) -> Patch:
     except (ValueError, RecursionError) as err:  # TOMLDecodeError is the first; numbers and nesting without end are not
         raise MappingError(f"{file} is not valid TOML: {err}") from err
     tables = _tables(document, file, text)
-    choirs = tuple(_choir(entry) for entry in tables["choir"])
+    pictures: list[Path] = []
+    choirs = tuple(_choir(entry, pictures) for entry in tables["choir"])
     bends = tuple(_bend(entry) for entry in tables["bend"])
     directions = tuple(_direction(entry) for entry in tables["direction"])
     _refuse_twins(tables["choir"])
@@ -79,6 +80,7 @@ def parse_patch(text: str, *, file: str) -> Patch:
         tuple(_modulation(entry, params) for entry in tables["modulate"]),
         tuple(_midi_knob(entry, params) for entry in tables["midi"]),
         directions,
+        tuple(pictures),
     )
 
 
@@ -104,34 +106,54 @@ def _refuse_twins(entries: Sequence[Entry], taken: Iterable[str] = ()) -> None:
         seen.add(name)
 
 
-def _choir(entry: Entry) -> Choir:
+def _choir(entry: Entry, pictures: list[Path]) -> Choir:
     entry.check_keys(("name", "follows", "layers", "seeds", "onsets", "glide_s", "space", "glide"))
     follows = entry.choice("follows", FOLLOWS)
     if follows != "onsets" and entry.has("onsets"):
         raise entry.error(f"onsets are for a choir that follows 'onsets', this one follows {follows!r}", "onsets")
     if follows == "chroma" and entry.has("glide"):
         raise entry.error("glide is for a choir that goes from seed to seed, one that follows 'chroma' mixes", "glide")
+    seeds = _seeds(entry, pictures)
+    space = entry.choice("space", SPACES) if entry.has("space") else "w"
+    if space == "z" and max(seeds) >= FIRST_PICTURE:
+        raise entry.error("a projected picture is a place in w, and this choir mixes in z", "seeds")
     return Choir(
         name=entry.name(),
         follows=follows,
-        seeds=_seeds(entry),
+        seeds=seeds,
         layers=_layers(entry),
         onsets=_onsets(entry) if follows == "onsets" else (),
         glide_s=entry.number_of("glide_s", DEFAULT_GLIDE_S, 0.0, _LONGEST_S, "s"),
-        space=entry.choice("space", SPACES) if entry.has("space") else "w",
+        space=space,
         glide=entry.choice("glide", GLIDES) if entry.has("glide") else "spline",
     )
 
 
-def _seeds(entry: Entry) -> tuple[int, ...]:
-    """Read seeds, or the name of a seed list, which lies where the mapping file does."""
+def _seeds(entry: Entry, pictures: list[Path]) -> tuple[int, ...]:
+    """Read seeds, or the name of a seed list; among seeds, names of projected pictures, which are added to `pictures`.
+
+    Files lie where the mapping file does.
+    """
     named = entry.values.get("seeds")
+    folder = Path(entry.file).parent
     try:
         if isinstance(named, str):
-            return read_seeds(Path(entry.file).parent / named)
-        return check_seeds(entry.list_of("seeds"))
+            return read_seeds(folder / named)
+        return tuple(
+            _picture(entry, folder / item, pictures) if isinstance(item, str) else check_seeds([item])[0]
+            for item in entry.list_of("seeds")
+        )
     except ConfigError as err:
         raise entry.error(str(err), "seeds") from err
+
+
+def _picture(entry: Entry, path: Path, pictures: list[Path]) -> int:
+    """Return the number that stands for a projected picture."""
+    if not path.is_file():
+        raise entry.error(f"there is no projected picture {str(path)!r}; avserver project makes one", "seeds")
+    if path not in pictures:
+        pictures.append(path)
+    return FIRST_PICTURE + pictures.index(path)
 
 
 def _layers(entry: Entry) -> tuple[float, float]:

@@ -224,7 +224,8 @@ def choir_params(name: str, *, seeds: Iterable[int], layers: tuple[float, float]
         _float(f"{at}/stop", layers[1], 0.0, 1.0, f"{name} plays the layers below this share of them"),
         _trigger(f"{at}/next", f"{name} goes to its next seed"),
         *(
-            _int(f"{at}/seed/{number}", seed, 0, MAX_SEED, f"seed {number} of {name}")
+            # A projected picture stands among the seeds as a number beyond them.
+            _int(f"{at}/seed/{number}", seed, 0, max(seed, MAX_SEED), f"seed {number} of {name}")
             for number, seed in enumerate(seeds, start=1)
         ),
     ]

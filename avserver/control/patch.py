@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from avserver.channels import ALL
 from avserver.control.envelope import EnvelopeOptions
@@ -146,13 +147,17 @@ class MidiKnob:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A whole mapping file. An empty one is valid: nothing moves but the noise, and the picture is the average one."""
+    """A whole mapping file. An empty one is valid: nothing moves but the noise, and the picture is the average one.
+
+    `pictures` are files of ws; among a choir's seeds, FIRST_PICTURE + i stands for the i-th of them.
+    """
 
     choirs: tuple[Choir, ...] = ()
     bends: tuple[BendPatch, ...] = ()
     modulations: tuple[Modulation, ...] = ()
     midi: tuple[MidiKnob, ...] = ()
     directions: tuple[DirectionPatch, ...] = ()
+    pictures: tuple[Path, ...] = ()
 
     def param_table(self, models: Sequence[str] = ("default",)) -> ParamTable:
         """Return the parameters of a show with this patch: the fixed ones, then choirs, bends and directions.

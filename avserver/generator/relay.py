@@ -37,6 +37,7 @@ class Role:
         bends: what may be bent, in order (what may not costs nothing).
         directions: kinds of directions of w that it may be moved along.
         partner: file of a model of the same shape that may be mixed in.
+        pictures: files of ws that stand among the seeds.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Role:
     bends: tuple[BendSlot, ...] = ()
     directions: tuple[str, ...] = ()
     partner: Path | None = None
+    pictures: tuple[Path, ...] = ()
 
 
 class Worker(Protocol):

@@ -26,6 +26,7 @@ from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
 from avserver.generator.seeds import SeedMixer
 from avserver.generator.strobe import StrobeLimiter
 from avserver.generator.synthesis import make_synthesis
+from avserver.ws_file import read_ws
 
 Tensor = Any
 
@@ -45,6 +46,7 @@ class Renderer:
         size: (width, height) of the pictures in px; the model's square is scaled to fill it and cropped around its
             centre. None: as the model draws them.
         partner: another model of the same configuration, of which a spec's `mix` says how much there is.
+        pictures: files of ws, as `avserver project` writes them, for the numbers of a spec that stand for pictures.
         precision: of the convolutions, "float32" or "bfloat16"; None takes what this machine is fast with.
         threads: of the CPU; what is chosen first in a process holds.
 
@@ -55,7 +57,7 @@ class Renderer:
     Raises:
         ModelError: if the file is no model, doesn't have a layer or channels of `bends`, or for an unknown kind of
             directions.
-        ConfigError: for an unknown precision.
+        ConfigError: for an unknown precision, or a picture that is none or of another model.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Renderer:
         directions: Sequence[str] = (),
         size: tuple[int, int] | None = None,
         partner: str | Path | None = None,
+        pictures: Sequence[Path] = (),
         precision: str | None = None,
         threads: int = 1,
     ) -> None:
@@ -77,7 +80,8 @@ class Renderer:
         self.precision = backend.check_precision(precision)
         mapping = MappingNetwork(model.config, model.tensors)
         map_z = _program_of(mapping)
-        self._mixer = SeedMixer(map_z, mapping)
+        found = [read_ws(picture, self.config.num_ws, self.config.w_dim)[0] for picture in pictures]
+        self._mixer = SeedMixer(map_z, mapping, found)
         self._directions = Directions(directions, model.tensors, lambda: map_z(sample_z(self.config.z_dim)))
         self._mixed: MixedSynthesis | None = None
         if partner is None:
@@ -87,7 +91,7 @@ class Renderer:
             self._mixed = MixedSynthesis(model, other, precision=self.precision)
             self._synthesis = self._mixed.one
             mapping = MappingNetwork(other.config, other.tensors)
-            self._partners_mixer = SeedMixer(_program_of(mapping), mapping)
+            self._partners_mixer = SeedMixer(_program_of(mapping), mapping, found)
         self._fields = {conv.name: make_fields(conv.name, conv.resolution) for conv in self._synthesis.noisy}
         self._plan = BendPlan(self.bends, self.config.layers, functools.cache(self._activations))
         self._draw = backend.program(self._picture)

@@ -1,20 +1,19 @@
 """From the latent terms of a FrameSpec to the ws of a picture."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from avserver.errors import WireError, nearest
-from avserver.frame_spec import SPACES, FrameSpec, LatentTerm, z_of_seed
+from avserver.frame_spec import FIRST_PICTURE, MAX_SEED, SPACES, FrameSpec, LatentTerm, z_of_seed
 from avserver.generator.mapping_network import MappingNetwork
 
 Array = npt.NDArray[np.float32]
 
 REMEMBERED = 1024  # seeds whose w is kept; 2 MB at w_dim 512
-SEEDS = 2**32
 # The mean of a dozen seeds is found in about fifteen steps; the rest is for weights of both signs.
 STEPS_ON_SPHERE = 50
 ARRIVED = 1e-6  # rad; float32 tells no less apart
@@ -27,10 +26,14 @@ class SeedMixer:
     Args:
         map_z: z (1, z_dim) float32 to w (1, w_dim) numpy, before truncation.
         network: for its dimensions and w_avg.
+        pictures: the ws (num_ws, w_dim) that the numbers from FIRST_PICTURE on stand for.
     """
 
-    def __init__(self, map_z: Callable[[Array], Array], network: MappingNetwork) -> None:
+    def __init__(
+        self, map_z: Callable[[Array], Array], network: MappingNetwork, pictures: Sequence[Array] = ()
+    ) -> None:
         self._map_z = map_z
+        self._pictures = pictures
         self._config = network.config
         self._w_avg = network.w_avg
         self._w_of_seed = lru_cache(maxsize=REMEMBERED)(self._map_seed)
@@ -62,8 +65,17 @@ class SeedMixer:
         return truncate(ws[None], self._w_avg, spec.truncation_psi, spec.truncation_cutoff)
 
     def _mix_in_w(self, term: LatentTerm) -> Array:
-        mixed: Array = np.asarray(term.weights, np.float32) @ np.stack([self._w_of_seed(seed) for seed in term.seeds])
-        return mixed
+        """Return the w of a term: (w_dim,), or (layers, w_dim) with a picture among its seeds."""
+        weights = np.asarray(term.weights, np.float32)
+        if max(term.seeds) < FIRST_PICTURE:
+            mixed: Array = weights @ np.stack([self._w_of_seed(seed) for seed in term.seeds])
+            return mixed
+        rows = [
+            self._w_of_seed(seed) if seed < FIRST_PICTURE else self._pictures[seed - FIRST_PICTURE][slice(*term.layers)]
+            for seed in term.seeds
+        ]
+        layered: Array = sum((w * row for w, row in zip(weights, rows, strict=True)), np.zeros((), np.float32))
+        return layered
 
     def _mix_in_z(self, term: LatentTerm) -> Array:
         if np.count_nonzero(term.weights) == 1:
@@ -83,18 +95,18 @@ class SeedMixer:
             raise WireError(
                 f"a latent term has one weight per seed, got {len(term.seeds)} seeds and {len(term.weights)} weights"
             )
-        bad = _first_bad(term.seeds)
+        bad = _first_bad(term.seeds, FIRST_PICTURE + (len(self._pictures) if term.space == "w" else 0))
         if bad is not None:
-            raise WireError(f"a seed is a whole number from 0 to {SEEDS - 1}, got {bad!r}")
+            raise WireError(f"a seed is a whole number from 0 to {MAX_SEED}, or stands for a picture, got {bad!r}")
         if not np.isfinite(term.weights).all():
             raise WireError(f"a latent term's weights are finite numbers, got {term.weights}")
         if term.space == "z" and abs(math.fsum(term.weights)) < LEAST_SUM:
             raise WireError(f"the weights of a latent term in z have a sum other than 0, got {term.weights}")
 
 
-def _first_bad(seeds: Iterable[object]) -> object | None:
+def _first_bad(seeds: Iterable[object], stop: int) -> object | None:
     for seed in seeds:
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < SEEDS:
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < stop:
             return seed
     return None
 

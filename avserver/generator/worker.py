@@ -41,6 +41,7 @@ class WorkerSettings:
         ring: name of the shared memory.
         directions: kinds of directions that specs may name.
         partner: path of a model that specs may mix in.
+        pictures: files of ws that specs may name.
     """
 
     model: Path
@@ -49,6 +50,7 @@ class WorkerSettings:
     ring: str
     directions: tuple[str, ...] = ()
     partner: Path | None = None
+    pictures: tuple[Path, ...] = ()
 
 
 class WorkerState(StrEnum):
@@ -75,6 +77,7 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
             directions=settings.directions,
             size=settings.size,
             partner=settings.partner,
+            pictures=settings.pictures,
         )
         renderer.warm_up()
     except AvserverError as err:

@@ -1,12 +1,13 @@
 """Latents: choirs of seeds, each gliding by what it follows, laid over the layers of the generator."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 
 from avserver.control.params import Params
 from avserver.control.patch import Choir
-from avserver.frame_spec import SPACES, LatentTerm
+from avserver.frame_spec import FIRST_PICTURE, SPACES, LatentTerm
 from avserver.scene.mixture import Glide, LinearGlide, Pursuit
 from avserver.signals import CHROMA_CLASSES, Signals
 
@@ -127,6 +128,14 @@ class Latents:
                 if mixed:
                     terms.append(LatentTerm((first, stop), tuple(mixed), tuple(mixed.values()), space))
         return tuple(terms)
+
+
+def without_pictures(terms: Sequence[LatentTerm]) -> tuple[LatentTerm, ...]:
+    """Return terms with seed 0 in the place of every projected picture, for a worker that was not given them."""
+    return tuple(
+        dataclasses.replace(term, seeds=tuple(seed if seed < FIRST_PICTURE else 0 for seed in term.seeds))
+        for term in terms
+    )
 
 
 def layers_of(first: float, stop: float, num_ws: int) -> range:

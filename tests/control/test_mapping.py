@@ -14,7 +14,7 @@ from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.params import FIXED
 from avserver.control.patch import BendPatch, Choir, DirectionPatch, MidiKnob, Modulation, Patch
 from avserver.errors import MappingError
-from avserver.frame_spec import BendSlot
+from avserver.frame_spec import FIRST_PICTURE, BendSlot
 from avserver.signals import LEVEL_NAMES
 from avserver.transforms import TRANSFORMS
 
@@ -441,3 +441,19 @@ def test_whatever_a_key_holds_is_played_or_refused(text, key, value):
     tomllib.loads(text)
     with contextlib.suppress(MappingError):
         parse(text).param_table()
+
+
+def test_projected_pictures_stand_among_the_seeds(tmp_path):
+    (tmp_path / "me.npz").write_bytes(b"looked at by the worker")
+    file = str(tmp_path / "m.toml")
+    text = CHOIR.replace("[1, 2]", '[1, "me.npz", 2]')
+    patch = parse_patch(text + text.replace('"c"', '"d"'), file=file)
+    assert [choir.seeds for choir in patch.choirs] == [(1, FIRST_PICTURE, 2)] * 2
+    assert patch.pictures == (tmp_path / "me.npz",)
+    table = patch.param_table()
+    assert table["/choir/c/seed/2"].coerce(FIRST_PICTURE) == FIRST_PICTURE
+    assert table["/choir/c/seed/1"].coerce(FIRST_PICTURE) == FIRST_PICTURE - 1
+    with pytest.raises(MappingError, match=r"m.toml, line 4: there is no projected picture '.*you.npz'"):
+        parse_patch(CHOIR.replace("[1, 2]", '["you.npz"]'), file=file)
+    with pytest.raises(MappingError, match="line 4: a projected picture is a place in w"):
+        parse_patch(text + 'space = "z"\n', file=file)

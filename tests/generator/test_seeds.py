@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avserver.errors import WireError
-from avserver.frame_spec import FrameSpec, LatentTerm, z_of_seed
+from avserver.frame_spec import FIRST_PICTURE, FrameSpec, LatentTerm, z_of_seed
 from avserver.generator import checkpoint
 from avserver.generator.mapping_network import MappingNetwork
 from avserver.generator.seeds import SeedMixer, spherical_mean
@@ -88,3 +88,19 @@ def test_terms_in_w_and_z_add_and_one_seed_is_the_same_in_both(mixer):
 def test_a_term_that_makes_no_sense_is_refused(mixer, term, words):
     with pytest.raises(WireError, match=words):
         mixed(mixer, term)
+
+
+def test_a_projected_picture_stands_among_the_seeds_with_a_w_for_every_layer(network):
+    picture = np.random.default_rng(0).standard_normal((LAYERS, network.config.w_dim)).astype("f")
+    mixer = SeedMixer(lambda z: np.asarray(network(z)), network, [picture])
+    alone = mixed(mixer, LatentTerm((0, LAYERS), (FIRST_PICTURE,), (1.0,)))
+    np.testing.assert_allclose(alone[0], picture, atol=1e-6)
+    seed = mixed(mixer, LatentTerm((0, LAYERS), (3,), (1.0,)))
+    both = mixed(mixer, LatentTerm((2, 5), (3, FIRST_PICTURE), (0.25, 0.75)))
+    np.testing.assert_allclose(both[0, 2:5], 0.25 * seed[0, 2:5] + 0.75 * picture[2:5], atol=1e-5)
+    for term in (
+        LatentTerm((0, LAYERS), (FIRST_PICTURE + 1,), (1.0,)),
+        LatentTerm((0, LAYERS), (3, FIRST_PICTURE), (0.5, 0.5), "z"),
+    ):
+        with pytest.raises(WireError, match="stands for a picture"):
+            mixed(mixer, term)
