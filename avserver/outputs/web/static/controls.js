@@ -59,7 +59,8 @@ export class Controls {
   }
 
   #group(name) {
-    const details = make("details", { open: true });
+    // Eight directions are always there and seldom turned.
+    const details = make("details", { open: !/^direction . \d+$/.test(name) });
     details.append(make("summary", { textContent: name }));
     const knobs = make("div", { className: "knobs" });
     details.append(knobs);
