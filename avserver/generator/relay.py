@@ -174,6 +174,8 @@ class Relay:
             arrived = self._next.poll(now_s)
             if arrived:
                 frames = self._fade(arrived, now_s)
+            elif self._next.worker.state is not WorkerState.PLAYING:
+                self._fade_from_s = None  # it died while it was fading in: what played before plays on
             elif self._fade_from_s is not None:
                 frames = []  # they are seen when the other one's arrive
             self._give_up_if_hopeless(now_s)

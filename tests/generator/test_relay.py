@@ -33,11 +33,16 @@ def paint(pipe: Connection, settings: WorkerSettings) -> None:
     if settings.model.name == "slow":
         time.sleep(60)
     pipe.send_bytes(b"R")
-    colour = int(settings.model.name)
+    fragile = settings.model.name == "fragile"
+    colour = 99 if fragile else int(settings.model.name)
+    drawn = 0
     while (message := pipe.recv_bytes())[:1] == b"S":
         spec = FrameSpec.from_bytes(message[1:])
         ring.write(Frame(pixels=np.full((4, 4, 3), colour, np.uint8), index=spec.index, t_s=spec.t_s))
         pipe.send_bytes(b"F")
+        drawn += 1
+        if fragile and drawn == 5:
+            os._exit(4)
 
 
 def hire(role: Role) -> RenderWorker:
@@ -149,6 +154,19 @@ def test_a_killed_worker_comes_back_while_the_next_is_getting_ready(show: Show) 
     seen = len(show.frames)
     show.until(lambda: len(show.frames) > seen)
     assert show.relay.restarts == 1
+
+
+def test_who_dies_while_fading_in_leaves_the_picture_to_the_old_one(show: Show) -> None:
+    show.play(0)
+    show.until(lambda: show.frames)
+    show.relay.fade_s = 60.0
+    show.play("fragile")
+    show.until(lambda: show.relay.complaint, timeout_s=30.0)
+    assert show.relay.playing == role(0)
+    assert max(np.diff(show.seen_s)) < 1.0
+    seen = len(show.frames)
+    show.until(lambda: len(show.frames) > seen + 5)
+    assert set(show.colours[seen:]) == {0}
 
 
 def test_nobody_is_left_behind_when_it_closes() -> None:
