@@ -87,8 +87,14 @@ def _tensorflow() -> Any:
 
 @functools.cache
 def _on_gpu() -> bool:
-    tf = _tensorflow()
-    return tf is not None and bool(tf.config.list_physical_devices("GPU"))
+    match name():
+        case "tensorflow":
+            return bool(_tensorflow().config.list_physical_devices("GPU"))
+        case "jax":
+            return bool(importlib.import_module("jax").default_backend() == "gpu")
+        case "torch":
+            return bool(importlib.import_module("torch").cuda.is_available())
+    return False
 
 
 @functools.cache
