@@ -1,6 +1,10 @@
 """`avserver project`: find the ws whose picture is most like one of the user's."""
 
+import contextlib
 import os
+import signal
+import types
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -71,16 +75,12 @@ def project_picture(settings: Projecting, out: TextIO) -> "Projected":
 
     target = read_target(picture, generator.resolution)
     found = None
-    try:
-        with Progress(CANDIDATES + settings.steps, out) as progress:
-            attempts = Projector(generator).project(
-                target, steps=settings.steps, plus=settings.plus, seed=settings.seed
-            )
-            for step, found in enumerate(attempts, start=1):
-                progress.show(step, f"{100 * found.nearer:.1f} % nearer than the average picture")
-    except KeyboardInterrupt:
-        if found is None:
-            raise
+    with Progress(CANDIDATES + settings.steps, out) as progress, _first_ctrl_c() as asked_to_stop:
+        attempts = Projector(generator).project(target, steps=settings.steps, plus=settings.plus, seed=settings.seed)
+        for step, found in enumerate(attempts, start=1):
+            progress.show(step, f"{100 * found.nearer:.1f} % nearer than the average picture")
+            if asked_to_stop():
+                break
     assert found is not None
     write_ws(settings.output, found.ws)
     if settings.comparison is not None:
@@ -88,6 +88,27 @@ def project_picture(settings: Projecting, out: TextIO) -> "Projected":
         both = np.clip(np.concatenate([target, image], axis=1) * 127.5 + 128, 0, 255).astype(np.uint8)
         Image.fromarray(both).save(settings.comparison, quality=95)
     return found
+
+
+@contextlib.contextmanager
+def _first_ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether Ctrl-C was pressed; pressed again, it interrupts.
+
+    An exception instead could be raised, and lost, in the middle of a framework's callback.
+    """
+    pressed = False
+
+    def note(_number: int, _frame: types.FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def read_target(picture: Image.Image, resolution: int) -> npt.NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """`avserver project` as a user meets it."""
 
+import contextlib
 import os
 import pty
 import signal
@@ -51,6 +52,9 @@ def test_ctrl_c_at_a_terminal_keeps_the_best_so_far(tiny_model: Path, picture: P
     while b"nearer" not in shown:
         shown += os.read(terminal, 1000)
     process.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # what a terminal says when nobody is at its other end any more
+        while os.read(terminal, 1000):
+            pass
     printed, _ = process.communicate(timeout=60)
     os.close(terminal)
     assert process.returncode == 0
