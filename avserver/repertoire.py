@@ -1,7 +1,6 @@
 """The repertoire: the models that a show may play."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from avserver.bundled import model_path
 from avserver.control.patch import Patch
@@ -37,10 +36,6 @@ class Repertoire:
     def names(self) -> tuple[str, ...]:
         """What people call the models: their files' names."""
         return tuple(path.name for path in self._paths)
-
-    def path(self, number: int) -> Path:
-        """Return a model's file."""
-        return self._paths[number]
 
     def config(self, number: int) -> NetworkConfig:
         """Return a model's configuration."""

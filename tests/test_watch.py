@@ -17,7 +17,7 @@ from avserver.control.events import EventQueue
 from avserver.control.osc import OscServer
 from avserver.control.params import FIXED, ParamTable
 from avserver.errors import ConfigError
-from avserver.watch import watch
+from avserver.watch import summary, watch
 
 
 class Show:
@@ -157,3 +157,10 @@ def test_two_live_lines_on_a_terminal(show: Show) -> None:
     assert len(looks) == 3
     assert looks[1].splitlines()[0] == "playing · 29.5 fps · 3 late · 1 dropped · 4 repeated · 0 restarts"
     assert all(len(line) < 70 for line in looks[1].splitlines())
+
+
+def test_the_model_that_is_coming_is_told_and_why_one_could_not_come() -> None:
+    _, heard = summary({"model": "a", "next_model": "b", "model_error": ""}, onsets_per_s=None)
+    assert heard.endswith("a · then b")
+    _, heard = summary({"model": "a", "next_model": "", "model_error": "b: no such file"}, onsets_per_s=None)
+    assert heard.endswith("a · b: no such file")

@@ -68,7 +68,16 @@ class FakeShow:
         self.preview.close()
 
     def status(self) -> dict[str, str | float | int]:
-        return {"fps": 29.97, "worker": "playing", "late": 2, "dropped": 0, "frames": self.frames, "segment": 1}
+        return {
+            "fps": 29.97,
+            "worker": "playing",
+            "late": 2,
+            "dropped": 0,
+            "frames": self.frames,
+            "segment": 1,
+            "model": "a.safetensors",
+            "next_model": "b.safetensors",
+        }
 
     def _play(self) -> None:
         start_s = time.monotonic()

@@ -99,6 +99,7 @@ def test_the_meters_move_and_the_figures_are_there(opened: "Page") -> None:
     assert opened.locator("#fps").text_content() == "30.0"
     assert opened.locator("#tempo").text_content() == "120.0"
     assert opened.locator("#connection").text_content() == "playing"
+    assert "a.safetensors → b.safetensors" in (opened.locator("#caption").text_content() or "")
 
 
 def test_new_parameters_appear_while_the_page_is_open(show: FakeShow, opened: "Page") -> None:

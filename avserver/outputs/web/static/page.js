@@ -88,14 +88,16 @@ function status(figures, signals, frame) {
   at("segment").textContent = signals?.segment ?? "–";
   at("late").textContent = figures.late ?? "–";
   at("time").textContent = clock(signals?.t_s ?? figures.t_s ?? 0);
-  at("caption").textContent = frame ? caption(frame) : "";
+  at("caption").textContent = frame ? caption(frame, figures) : "";
 }
 
-function caption({ width_px, height_px, flags }) {
+function caption({ width_px, height_px, flags }, { model, next_model, model_error }) {
   const words = [`${width_px} × ${height_px}`];
+  if (model) words.push(next_model ? `${model} → ${next_model}` : model);
   if (flags & BLACKOUT) words.push("blackout");
   if (flags & FAILSAFE) words.push("no picture yet");
   else if (flags & REPEATED) words.push("repeated");
+  if (model_error) words.push(model_error);
   return words.join(" · ");
 }
 
