@@ -321,6 +321,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--duration", type=float, default=30.0, metavar="S", help="show: how long to watch the rate")
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="generator: threads of the CPU")
     parser.add_argument("--swaps", type=int, default=10, metavar="N", help="swap: how many changes of the model")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--model", default="default", metavar="FILE", help="the generator (.safetensors)")
@@ -333,11 +334,12 @@ def _bench(arguments: argparse.Namespace) -> int:
     report = Report()
     _in_range("--duration", arguments.duration, 5, 86_400)
     _in_range("--frames", arguments.frames, 3, 100_000)
+    _in_range("--threads", arguments.threads, 1, 256)
     _in_range("--swaps", arguments.swaps, 1, 10_000)
     if arguments.what == "generator":
         from avserver.bench.generator import bench_generator
 
-        bench_generator(report, model=arguments.model, frames=arguments.frames)
+        bench_generator(report, model=arguments.model, frames=arguments.frames, threads=arguments.threads)
     elif arguments.what == "swap":
         from avserver.bench.swap import bench_swap
 

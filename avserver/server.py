@@ -162,7 +162,14 @@ class Server:
         def hire(role: Role) -> RenderWorker:
             ring = FrameRing.create(width_px=width_px, height_px=height_px)
             settings = WorkerSettings(
-                role.model, role.bends, (width_px, height_px), ring.name, role.directions, role.partner, role.pictures
+                model=role.model,
+                bends=role.bends,
+                size=(width_px, height_px),
+                ring=ring.name,
+                directions=role.directions,
+                partner=role.partner,
+                pictures=role.pictures,
+                threads=show.model.threads,
             )
             return RenderWorker(settings, ring)
 

@@ -37,12 +37,13 @@ _BENT_PX, _BENT_CHANNELS = 128, 64  # of the layer that a warp is timed on
 _NOISY_PX = 512  # of the network whose noise is timed
 
 
-def bench_generator(report: Report, *, model: str, frames: int) -> None:
-    """Measure a model: speed, work, memory, first frame. `frames` are timed."""
+def bench_generator(report: Report, *, model: str, frames: int, threads: int = 1) -> None:
+    """Measure a model: speed, work, memory, first frame. `frames` are timed, drawn with `threads` of the CPU."""
     path = model_path(model)
     config = inspect(path)
     report.add("model", "file", path.name)
     report.add("model", "resolution (px)", config.resolution)
+    report.add("model", "threads", threads)
     _LOG.info("starting workers")
     with tempfile.TemporaryDirectory(prefix="avserver-bench-") as folder:
         kept = os.environ.get(VARIABLE)
@@ -56,7 +57,7 @@ def bench_generator(report: Report, *, model: str, frames: int) -> None:
             else:
                 os.environ[VARIABLE] = kept
     _LOG.info("drawing %d frames, and some of them plainly", frames)
-    measured = _in_another_process(path, frames)
+    measured = _in_another_process(path, frames, threads)
     gflop = work_gflop(config)
     ms = measured["ms"]
     report.add("speed", "backend and precision", f"{measured['backend']} {measured['precision']}")
@@ -104,10 +105,10 @@ def _first_frame_s(path: Path, config: NetworkConfig) -> float:
         worker.close()
 
 
-def _in_another_process(path: Path, frames: int) -> dict[str, Any]:
+def _in_another_process(path: Path, frames: int, threads: int) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(there, path, frames))
+    process = context.Process(target=_measure, args=(there, path, frames, threads))
     process.start()
     there.close()
     try:
@@ -119,11 +120,11 @@ def _in_another_process(path: Path, frames: int) -> dict[str, Any]:
     return measured
 
 
-def _measure(pipe: Connection, path: Path, frames: int) -> None:
+def _measure(pipe: Connection, path: Path, frames: int, threads: int) -> None:
     from avserver.generator import backend  # noqa: PLC0415  (the framework comes in here)
     from avserver.generator.renderer import Renderer  # noqa: PLC0415
 
-    renderer, plain = Renderer(path), Renderer(path, precision="float32")
+    renderer, plain = Renderer(path, threads=threads), Renderer(path, threads=threads, precision="float32")
     specs = [_spec(renderer.config, index) for index in range(frames)]
     for spec in specs[:3]:
         renderer.render(spec)

@@ -97,7 +97,9 @@ def _on_gpu() -> bool:
     return False
 
 
-@functools.cache
+_started = False
+
+
 def start(threads: int = 1) -> None:
     """Set the framework up, before its first operation; later calls change nothing.
 
@@ -105,6 +107,10 @@ def start(threads: int = 1) -> None:
         threads: that one operation may use on a CPU. One is as fast as two for small networks, and much steadier
             beside other work.
     """
+    global _started  # noqa: PLW0603  (the framework is one for the whole process, and so is this)
+    if _started:
+        return
+    _started = True
     tf = _tensorflow()
     if tf is None:
         return

@@ -42,6 +42,7 @@ class WorkerSettings:
         directions: kinds of directions that specs may name.
         partner: path of a model that specs may mix in.
         pictures: files of ws that specs may name.
+        threads: of the CPU, to draw with.
     """
 
     model: Path
@@ -51,6 +52,7 @@ class WorkerSettings:
     directions: tuple[str, ...] = ()
     partner: Path | None = None
     pictures: tuple[Path, ...] = ()
+    threads: int = 1
 
 
 class WorkerState(StrEnum):
@@ -78,6 +80,7 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
             size=settings.size,
             partner=settings.partner,
             pictures=settings.pictures,
+            threads=settings.threads,
         )
         renderer.warm_up()
     except AvserverError as err:
