@@ -57,10 +57,12 @@ class Synthesis(Protocol):
         """
 
 
+_NETWORKS: dict[type[NetworkConfig], Callable[..., Synthesis]] = {
+    StyleGAN2Config: StyleGAN2,
+    StyleGAN3Config: StyleGAN3,
+}
+
+
 def make_synthesis(config: NetworkConfig, tensors: Tensors, *, precision: str = "float32") -> Synthesis:
     """Return the network of a checkpoint, its convolutions in `precision` ("float32" or "bfloat16")."""
-    if isinstance(config, StyleGAN2Config):
-        return StyleGAN2(config, tensors, precision=precision)
-    if isinstance(config, StyleGAN3Config):
-        return StyleGAN3(config, tensors, precision=precision)
-    raise NotImplementedError(f"no synthesis network for {type(config).__name__}")
+    return _NETWORKS[type(config)](config, tensors, precision=precision)

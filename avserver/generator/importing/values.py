@@ -4,6 +4,7 @@ A tensor knows where its numbers lie, and they are read only when somebody asks:
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -43,12 +44,12 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) <= DIMENSIONS and all(map(is_count, value))
 
 
-class Buildable:
+class Buildable(ABC):
     """What a pickle may give a state after it was made."""
 
+    @abstractmethod
     def build(self, state: Any) -> None:
         """Take the state. Raises ModelError if it is none for this object."""
-        raise NotImplementedError
 
 
 class Instance(Buildable):
