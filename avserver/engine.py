@@ -15,7 +15,8 @@ from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Params, ParamTable, Value
 from avserver.control.patch import Patch
 from avserver.frame_spec import FrameSpec, Mix, ModelShape
-from avserver.generator.relay import Relay, Role
+from avserver.generator.relay import Relay
+from avserver.generator.role import Role
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher
 from avserver.scene.bends import bends_for
@@ -125,7 +126,7 @@ class LiveShow:
         self._relay = relay
         self._casting = casting
         self._mapping = mapping
-        self._asked: Role | None = None
+        self._cast_for: tuple[int, Patch] | None = None
         self._publisher = publisher
         self._meter = meter
         self._watchers = watchers
@@ -191,10 +192,10 @@ class LiveShow:
     def _cast(self, params: Params) -> None:
         """Have the role played that the knobs and the patch ask for; each is asked for once."""
         self._relay.fade_s = float(params["/model/fade_s"])
-        role = self._casting(int(params["/model/select"]), self._engine.patch)
-        if role != self._asked:
-            self._asked = role
-            self._relay.play(role, time.monotonic())
+        wanted = int(params["/model/select"]), self._engine.patch
+        if wanted != self._cast_for:
+            self._cast_for = wanted
+            self._relay.play(self._casting(*wanted), time.monotonic())
 
     def _spec_for(self, role: Role) -> FrameSpec:
         """Return the tick for a role, without what it was not prepared for, which waits for the next one."""

@@ -7,7 +7,7 @@ from avserver.control.patch import Patch
 from avserver.errors import ModelError
 from avserver.generator.architecture import NetworkConfig, check_alike
 from avserver.generator.checkpoint import inspect
-from avserver.generator.relay import Role
+from avserver.generator.role import Role
 from avserver.scene.bends import bend_slots
 
 

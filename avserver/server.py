@@ -24,7 +24,8 @@ from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_ring import FrameRing
-from avserver.generator.relay import Relay, Role
+from avserver.generator.relay import Relay
+from avserver.generator.role import Role
 from avserver.generator.worker import RenderWorker, WorkerSettings
 from avserver.meter import Meter
 from avserver.outputs.output import Output
@@ -161,16 +162,7 @@ class Server:
 
         def hire(role: Role) -> RenderWorker:
             ring = FrameRing.create(width_px=width_px, height_px=height_px)
-            settings = WorkerSettings(
-                model=role.model,
-                bends=role.bends,
-                size=(width_px, height_px),
-                ring=ring.name,
-                directions=role.directions,
-                partner=role.partner,
-                pictures=role.pictures,
-                threads=show.model.threads,
-            )
+            settings = WorkerSettings(role, (width_px, height_px), ring.name, show.model.threads)
             return RenderWorker(settings, ring)
 
         relay = Relay(hire)

@@ -16,7 +16,8 @@ from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_spec import BendSlot, FrameSpec
 from avserver.generator.architecture import StyleGAN2Config
-from avserver.generator.relay import Relay, Role
+from avserver.generator.relay import Relay
+from avserver.generator.role import Role
 from avserver.generator.worker import WorkerState
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher

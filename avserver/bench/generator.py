@@ -26,6 +26,7 @@ from avserver.frame_spec import Bend, BendSlot, FrameSpec, LatentTerm, NoiseLeve
 from avserver.generator.architecture import Layer, NetworkConfig
 from avserver.generator.checkpoint import inspect
 from avserver.generator.compile_cache import VARIABLE
+from avserver.generator.role import Role
 from avserver.generator.worker import RenderWorker, WorkerSettings, WorkerState
 
 _LOG = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def work_gflop(config: NetworkConfig) -> float:
 def _first_frame_s(path: Path, config: NetworkConfig) -> float:
     """Return how long a worker takes from its start to its first frame."""
     ring = FrameRing.create(width_px=config.resolution, height_px=config.resolution)
-    worker = RenderWorker(WorkerSettings(path, (), None, ring.name), ring)
+    worker = RenderWorker(WorkerSettings(Role(path.name, path, config.shape), None, ring.name), ring)
     start_s = time.monotonic()
     worker.start()
     try:

@@ -10,43 +10,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from avserver.frame import Frame
-from avserver.frame_spec import BendSlot, FrameSpec, ModelShape
+from avserver.frame_spec import FrameSpec
+from avserver.generator.role import Role
 from avserver.generator.worker import WorkerState
 
 _log = logging.getLogger(__name__)
 
 # A worker that has ended so often while it was getting ready is given up.
 _MOST_DEATHS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """What a worker is to play.
-
-    Attributes:
-        name: of the model, for people.
-        model: its file.
-        shape: what a scene has to know of the model.
-        bends: what may be bent, in order (what may not costs nothing).
-        directions: kinds of directions of w that it may be moved along.
-        partner: file of a model of the same shape that may be mixed in.
-        pictures: files of ws that stand among the seeds.
-    """
-
-    name: str
-    model: Path
-    shape: ModelShape
-    bends: tuple[BendSlot, ...] = ()
-    directions: tuple[str, ...] = ()
-    partner: Path | None = None
-    pictures: tuple[Path, ...] = ()
 
 
 class Worker(Protocol):

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from avserver.errors import AvserverError
 from avserver.frame import Frame
 from avserver.frame_ring import FrameRing
-from avserver.frame_spec import BendSlot, FrameSpec
+from avserver.frame_spec import FrameSpec
+from avserver.generator.role import Role
 
 _log = logging.getLogger(__name__)
 
@@ -35,23 +35,15 @@ class WorkerSettings:
     """What a worker needs to know to start.
 
     Attributes:
-        model: path of the safetensors file.
-        bends: what may be bent, in order (what may not costs nothing).
+        role: what it is to play.
         size: (width, height) of the frames in px, None for the model's own.
         ring: name of the shared memory.
-        directions: kinds of directions that specs may name.
-        partner: path of a model that specs may mix in.
-        pictures: files of ws that specs may name.
         threads: of the CPU, to draw with.
     """
 
-    model: Path
-    bends: tuple[BendSlot, ...]
+    role: Role
     size: tuple[int, int] | None
     ring: str
-    directions: tuple[str, ...] = ()
-    partner: Path | None = None
-    pictures: tuple[Path, ...] = ()
     threads: int = 1
 
 
@@ -73,13 +65,14 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
         from avserver.generator.renderer import Renderer  # noqa: PLC0415
 
         ring = FrameRing.attach(settings.ring)
+        role = settings.role
         renderer = Renderer(
-            settings.model,
-            bends=settings.bends,
-            directions=settings.directions,
+            role.model,
+            bends=role.bends,
+            directions=role.directions,
             size=settings.size,
-            partner=settings.partner,
-            pictures=settings.pictures,
+            partner=role.partner,
+            pictures=role.pictures,
             threads=settings.threads,
         )
         renderer.warm_up()

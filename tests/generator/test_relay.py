@@ -14,7 +14,8 @@ import pytest
 from avserver.frame import Frame
 from avserver.frame_ring import FrameRing
 from avserver.frame_spec import FrameSpec, ModelShape
-from avserver.generator.relay import Relay, Role, mixed
+from avserver.generator.relay import Relay, mixed
+from avserver.generator.role import Role
 from avserver.generator.worker import RenderWorker, WorkerSettings, WorkerState
 
 SHAPE = ModelShape(1, (), ())
@@ -25,16 +26,16 @@ def paint(pipe: Connection, settings: WorkerSettings) -> None:
     """Speak a worker's side of the pipe; the model's name says the colour, or what goes wrong."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ring = FrameRing.attach(settings.ring)
-    if settings.model.name == "bad":
+    if settings.role.name == "bad":
         pipe.send_bytes(b"Xno such colour")
         return
-    if settings.model.name == "crash":
+    if settings.role.name == "crash":
         os._exit(3)
-    if settings.model.name == "slow":
+    if settings.role.name == "slow":
         time.sleep(60)
     pipe.send_bytes(b"R")
-    fragile = settings.model.name == "fragile"
-    colour = 99 if fragile else int(settings.model.name)
+    fragile = settings.role.name == "fragile"
+    colour = 99 if fragile else int(settings.role.name)
     drawn = 0
     while (message := pipe.recv_bytes())[:1] == b"S":
         spec = FrameSpec.from_bytes(message[1:])
@@ -47,7 +48,7 @@ def paint(pipe: Connection, settings: WorkerSettings) -> None:
 
 def hire(role: Role) -> RenderWorker:
     ring = FrameRing.create(width_px=4, height_px=4)
-    return RenderWorker(WorkerSettings(role.model, role.bends, None, ring.name), ring, target=paint)
+    return RenderWorker(WorkerSettings(role, None, ring.name), ring, target=paint)
 
 
 def role(colour: int | str) -> Role:

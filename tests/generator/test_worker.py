@@ -11,7 +11,8 @@ import pytest
 
 from avserver.frame import Frame
 from avserver.frame_ring import FrameRing
-from avserver.frame_spec import FrameSpec
+from avserver.frame_spec import FrameSpec, ModelShape
+from avserver.generator.role import Role
 from avserver.generator.worker import RenderWorker, WorkerSettings, WorkerState
 
 SLOW_S = 0.05
@@ -47,7 +48,7 @@ class Workers:
 
     def start(self, target) -> RenderWorker:
         ring = FrameRing.create(width_px=8, height_px=8)
-        settings = WorkerSettings(model=Path("none"), bends=(), size=None, ring=ring.name)
+        settings = WorkerSettings(Role("none", Path("none"), ModelShape(1, (), ())), None, ring.name)
         worker = RenderWorker(settings, ring, target=target)
         self.started.append(worker)
         worker.start()
