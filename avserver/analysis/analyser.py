@@ -128,7 +128,7 @@ class Analyser:
 
     def _hear(self, hop: npt.NDArray[np.float32]) -> None:
         """Hear one hop."""
-        magnitudes = self._spectrum(hop)
+        magnitudes = np.abs(self._spectrum(hop))
         self._level(hop, magnitudes)
         self._flux(magnitudes)
         self._note(FULL, self._full(hop))

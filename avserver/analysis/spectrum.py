@@ -1,36 +1,47 @@
 """Spectrum: the one short-time spectrum that several listeners share."""
 
-import aubio
 import numpy as np
 import numpy.typing as npt
 
+Bins = npt.NDArray[np.complex64]
 Magnitudes = npt.NDArray[np.float32]
 
 
 class Spectrum:
-    """Streaming Hann-windowed magnitude spectrum (aubio's phase vocoder, phases unused).
+    """Streaming short-time Fourier transform with a periodic Hann window; the newest sample is its last.
 
     Args:
         sample_rate: samples per second (Hz).
         window: samples a spectrum looks at, a power of two.
         hop: samples between two spectra.
+
+    Attributes:
+        hz: (window // 2 + 1,) centre of each bin.
     """
 
     def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
         self.hz = np.arange(window // 2 + 1) * sample_rate / window
-        self._window, self._hop = window, hop
+        self._hop = hop
+        # 4 / window: a Hann window sums to half its length, and a real sine has half its amplitude in a bin.
+        self._window = (hann(window) * 4 / window).astype(np.float32)
         self.reset()
 
-    def __call__(self, samples: npt.NDArray[np.float32]) -> Magnitudes:
-        """Take one hop, return (window // 2 + 1,) amplitudes: a full-scale sine on a bin gives 1."""
-        # 4 / window: a Hann window sums to half its length, and a real sine has half its amplitude in a bin.
-        return np.multiply(self._pvoc(samples).norm, np.float32(4 / self._window))
+    def __call__(self, samples: npt.NDArray[np.float32]) -> Bins:
+        """Take one hop, return (window // 2 + 1,) bins: a full-scale sine on a bin has magnitude 1 there."""
+        self._heard[: -self._hop] = self._heard[self._hop :]
+        self._heard[-self._hop :] = samples
+        return np.fft.rfft(self._heard * self._window).astype(np.complex64, copy=False)
 
     def reset(self) -> None:
         """Forget all samples."""
-        self._pvoc = aubio.pvoc(self._window, self._hop)
+        self._heard = np.zeros(self._window.size, np.float32)
 
     def between(self, low_hz: float, high_hz: float) -> slice:
         """Return the bins whose centre is in [low_hz, high_hz)."""
         first, last = np.searchsorted(self.hz, (low_hz, high_hz))
         return slice(int(first), int(last))
+
+
+def hann(length: int) -> npt.NDArray[np.float64]:
+    """Return a periodic Hann window (length,): copies shifted by a half, a quarter … of it add to a constant."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
