@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/avserver serve $(ARGS)
 
-test: $(VENV)/.installed-dev browser
+test: $(VENV)/.installed-dev test-programs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -34,11 +34,13 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.installed
 
-# The preview is tested in a real browser, driven by Playwright, whose program needs libatomic.
-.PHONY: browser
-browser:
+# What tests use beside Python: a real browser (its driver needs libatomic), and what makes the music to learn from.
+.PHONY: test-programs
+test-programs:
 	@{ command -v chromium-headless-shell && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null \
 		|| sh .ci/apt chromium-headless-shell libatomic1
+	@{ command -v fluidsynth && command -v mma && test -e /usr/share/sounds/sf2/TimGM6mb.sf2; } >/dev/null \
+		|| sh .ci/apt fluidsynth mma timgm6mb-soundfont
 
 # Names, versions and hashes of everything that is installed; needs uv.
 lock:
