@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands.add_parser("serve", help="play a show: music in, frames out, knobs over OSC"))
     _add_import(commands.add_parser("import", help="turn a model of another program into a safe file"))
     _add_models(commands.add_parser("models", help="list models, or look at one"))
+    _add_devices(commands.add_parser("devices", help="list the inputs that a show can listen to"))
     _add_params(commands.add_parser("params", help="list every parameter that can be turned"))
     _add_seeds(commands.add_parser("seeds", help="draw what seeds look like, pick some, write them down"))
     _add_project(commands.add_parser("project", help="find a picture of yours among those that a model draws"))
@@ -49,7 +50,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "show", nargs="?", type=Path, metavar="SHOW.toml", help="a show file; without one the demo plays"
     )
-    parser.add_argument("--audio", metavar="FILE", help="the music (wav, flac, ogg, mp3, m4a)")
+    parser.add_argument(
+        "--audio",
+        metavar="SOURCE",
+        help="a song (wav, flac, ogg, mp3, m4a), demo, none, osc, device:NAME, jack:PORTS, rtp://HOST:PORT or "
+        "zmq+tcp://HOST:PORT",
+    )
     parser.add_argument("--loop", action="store_true", help="play the music again when it ends")
     parser.add_argument("--model", metavar="FILE", help="the generator (.safetensors)")
     parser.add_argument("--mapping", metavar="FILE", help="what drives what (.toml)")
@@ -188,6 +194,19 @@ def _draw_sheet(model: Path, out: Path, *, force: bool) -> None:
     from avserver.seeds import Casting, cast
 
     cast(Casting(seeds=tuple(range(16)), sheet=out, model=str(model), truncation_psi=0.7, force=force), sys.stderr)
+
+
+def _add_devices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=_devices)
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from avserver.audio.devices import look
+
+    devices = look()
+    print(json.dumps(devices.to_plain(), indent=1) if arguments.json else "\n".join(devices.lines()))
+    return 0
 
 
 def _add_params(parser: argparse.ArgumentParser) -> None:

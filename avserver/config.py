@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avserver.audio.source_name import DEMO, is_path
 from avserver.errors import ConfigError, nearest
 
-DEMO = "demo"
 DEFAULT = "default"
 
 
@@ -46,14 +46,33 @@ class FrameSettings:
 
 @dataclass(frozen=True, slots=True)
 class AudioSettings:
-    """The music: a file, or `demo` for the track that comes with avserver; again from the start when it ends?"""
+    """What is listened to.
+
+    `source` is the path of a song (wav, flac, ogg, mp3, m4a), or
+    - `demo`: the track that comes with avserver,
+    - `none`: silence; `osc`: what is heard is told over OSC (`/avserver/input/…`),
+    - `device`: the default input; `device:NAME`: one by its number, or a part of its name,
+    - `jack`: waits to be connected; `jack:PORTS`: connects the ports that match (a regular expression),
+    - `rtp://HOST:PORT?rate=48000&channels=2`: RTP L16, or `zmq+tcp://HOST:PORT`: samples over ZeroMQ.
+
+    `loop` and `start_s` are for songs. Of what is live, `channels` are heard, counted from 1 and mixed (none given: the
+    first two). `rate_hz` is asked of a device, 0 for its own. Addresses of the network that other machines reach are
+    listened on only with `insecure = true`.
+    """
 
     source: str = DEMO
     loop: bool = False
     start_s: float = 0.0
+    channels: tuple[int, ...] = ()
+    rate_hz: int = 0
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         _within("audio.start_s", self.start_s, 0, 1e6)
+        for channel in self.channels:
+            _within("each of audio.channels", channel, 1, 1024)
+        if self.rate_hz:
+            _within("audio.rate_hz", self.rate_hz, 8_000, 192_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +216,10 @@ def _value(hint: type, value: object, name: str) -> object:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{name} is a list of texts in quotes, got {value!r}")
         return tuple(value)
+    if hint == tuple[int, ...]:
+        if not isinstance(value, list) or not all(type(item) is int for item in value):
+            raise ConfigError(f"{name} is a list of whole numbers, got {value!r}")
+        return tuple(value)
     if type(value) is not hint:
         raise ConfigError(f"{name} is {_WORDS[hint]}, got {value!r}")
     return value
@@ -208,7 +231,8 @@ def _relative_to(show: Show, folder: Path) -> Show:
     def resolve(name: str, built_in: str) -> str:
         return name if name == built_in else str(folder / Path(name).expanduser())
 
-    show = change(show, "audio", source=resolve(show.audio.source, DEMO))
+    if is_path(show.audio.source):
+        show = change(show, "audio", source=str(folder / Path(show.audio.source).expanduser()))
     show = change(
         show,
         "model",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
 from typing import Protocol
 
-from avserver.analysis.analyser import Analyser
+from avserver.analysis.delayed import Delayed
 from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
@@ -52,7 +52,7 @@ class Engine:
         self,
         *,
         patch: Patch,
-        analyser: Analyser,
+        ears: Delayed,
         queue: EventQueue,
         desk: Desk,
         mapper: Mapper,
@@ -60,7 +60,7 @@ class Engine:
         meter: Meter,
     ) -> None:
         self.patch = patch
-        self._analyser = analyser
+        self._ears = ears
         self._queue = queue
         self._desk = desk
         self._mapper = mapper
@@ -88,10 +88,11 @@ class Engine:
 
     def step(self, tick: Tick, now_unix_s: float) -> Params:
         """Decide a tick; `spec` then says what to draw. `now_unix_s` is when events with a time tag are due by."""
-        with self._meter.time("analysis"):
-            signals = self._analyser.until(tick.t_s)
         with self._meter.time("control"):
             fired = self._desk.apply(self._queue.drain(now_unix_s))
+        with self._meter.time("analysis"):
+            signals = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
+        with self._meter.time("mapping"):
             params = self._mapper.update(signals, self._desk.values, fired, tick.t_s)
         with self._meter.time("scene"):
             self._scene.update(tick.t_s, signals, params)

@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from avserver.analysis.analyser import Analyser
+from avserver.analysis.delayed import Delayed
 from avserver.audio.catalogue import open_source
-from avserver.audio.source import AudioSource
+from avserver.audio.held import HeldBack
+from avserver.audio.source import AudioSource, SilentSource
+from avserver.audio.source_name import OSC
 from avserver.bundled import mapping_path
 from avserver.clock import WallClock
 from avserver.config import Show
-from avserver.control.desk import Desk
+from avserver.control.desk import Command, Desk
 from avserver.control.events import EventQueue
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
@@ -22,7 +25,9 @@ from avserver.control.mapping_watch import MappingWatch
 from avserver.control.osc import OscServer
 from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
+from avserver.control.told import Told, refusals
 from avserver.engine import Engine, LiveShow
+from avserver.errors import ParamError
 from avserver.frame_ring import FrameRing
 from avserver.generator.relay import Relay
 from avserver.generator.role import Role
@@ -39,12 +44,23 @@ _FORCED = 130  # what a shell calls a program that Ctrl-C ended
 
 
 def build_engine(
-    *, source: AudioSource, patch: Patch, table: ParamTable, queue: EventQueue, desk: Desk, meter: Meter
+    *,
+    source: AudioSource,
+    patch: Patch,
+    table: ParamTable,
+    queue: EventQueue,
+    desk: Desk,
+    meter: Meter,
+    told: Told | None = None,
 ) -> Engine:
-    """Put together what decides frames; the same for a live show and for a song that is rendered."""
+    """Put together what decides frames; the same for a live show and for a song that is rendered.
+
+    With `told` nobody listens to the source: what is heard is told.
+    """
+    held = HeldBack(source)
     return Engine(
         patch=patch,
-        analyser=Analyser(source),
+        ears=Delayed(told, told.fetch) if told else Delayed(Analyser(held), held.fetch),
         queue=queue,
         desk=desk,
         mapper=Mapper(patch, table),
@@ -118,6 +134,7 @@ class Server:
         return {
             **self._live.status(),
             "audio": self._show.audio.source,
+            **{f"audio.{name}": value for name, value in self._source.status().items()},
             "osc_received": self._osc.received,
             "osc_malformed": self._osc.malformed,
         }
@@ -128,9 +145,30 @@ class Server:
         self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
         self._mapping_path = mapping_path(show.mapping.path)
         self._patch = load_patch(self._mapping_path)
+        audio = show.audio
         self._source = stack.enter_context(
-            open_source(show.audio.source, loop=show.audio.loop, start_s=show.audio.start_s)
+            open_source(
+                audio.source,
+                loop=audio.loop,
+                start_s=audio.start_s,
+                channels=audio.channels,
+                rate_hz=audio.rate_hz,
+                insecure=audio.insecure,
+            )
         )
+        self._told = Told(Analyser(SilentSource()).until(0.0)) if audio.source == OSC else None
+
+    def _commands(self) -> dict[str, Command]:
+        """Return what OSC can have done to the sound; executed in the engine's thread, like all events."""
+
+        def seek(arguments: tuple[object, ...]) -> None:
+            match arguments:
+                case (float() | int() as position_s,):
+                    self._source.seek(position_s)
+                case _:
+                    raise ParamError("/audio/seek takes one number, the position in the song (s)")
+
+        return {"/audio/seek": seek, **(self._told.commands() if self._told else refusals())}
 
     def _open(self, stack: ExitStack) -> None:
         """Take the ports, start the worker, and connect it all."""
@@ -138,7 +176,7 @@ class Server:
         meter = Meter()
         queue = EventQueue()
         table = self._patch.param_table(self._models.names)
-        desk = Desk(table, self.status)
+        desk = Desk(table, self.status, self._commands())
         self._osc = OscServer(show.osc.host, show.osc.port, queue)
         stack.callback(self._osc.close)
         self._zeromq: ZeroMqOutput | None = None
@@ -171,7 +209,13 @@ class Server:
         relay.play(self._models.role(0, self._patch), time.monotonic())
         self._live = LiveShow(
             engine=build_engine(
-                source=self._source, patch=self._patch, table=table, queue=queue, desk=desk, meter=meter
+                source=self._source,
+                patch=self._patch,
+                table=table,
+                queue=queue,
+                desk=desk,
+                meter=meter,
+                told=self._told,
             ),
             clock=WallClock(show.frame.fps),
             relay=relay,

@@ -18,6 +18,8 @@ SILENCE_DB = -90.0
 SILENCE_S = 60.0
 # A loop opens the file again each time round: ten times a second is enough.
 SHORTEST_LOOP_S = 0.1
+# What is decoded before a position that is sought (s): the first packets of mp3, aac and opus lean on those before.
+PREROLL_S = 0.25
 
 
 class FileSource(AudioSource):
@@ -65,6 +67,15 @@ class FileSource(AudioSource):
         """True when the last sample has been read and there is no loop."""
         return self._exhausted and self._pending.size == 0
 
+    @property
+    def position_s(self) -> float:
+        """Where in the song the next sample is (s)."""
+        return self._at / self.sample_rate
+
+    def status(self) -> dict[str, str | float | int]:
+        """Return where the song is, and how much of it could not be decoded."""
+        return {"position_s": round(self.position_s, 3), "bad_packets": self.bad_packets}
+
     def _read(self, count: int) -> Samples:
         parts = []
         while count > 0:
@@ -75,6 +86,7 @@ class FileSource(AudioSource):
             part, self._pending = self._pending[:count], self._pending[count:]
             parts.append(part)
             count -= part.size
+            self._at += part.size
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def _restart(self) -> None:
@@ -84,6 +96,33 @@ class FileSource(AudioSource):
         self.bad_packets = 0
         self._frames = self._open_frames()
         self._pending = self._skip_to_start()
+        self._at = round(self._start_s * self.sample_rate)
+
+    def _seek(self, position_s: float) -> None:
+        """Go to a position; past the end of a song lies silence, past that of a loop its beginning."""
+        self._resampler = self._resampler_input = None
+        self._exhausted = False
+        self._pending = np.zeros(0, np.float32)
+        self._at = round(position_s * self.sample_rate)
+        try:
+            self._frames = self._open_frames()
+            self._container.seek(round(max(0.0, position_s - PREROLL_S) * av.time_base))
+            first = next(self._frames, None)
+            if first is not None:
+                at = round(self._time_of(first) * self.sample_rate)
+                self._pending, skipped = self._skip(self._at - at, first)
+                self._at = self._at if self._pending.size else at + skipped
+            if self._pending.size == 0 and self._loop:
+                self._exhausted, self._at = False, 0
+                self._frames = self._open_frames()
+        except (AudioError, av.FFmpegError):  # taken away, or of a kind that cannot be sought: silence, not a halt
+            self.bad_packets += 1
+            self._exhausted = True
+
+    def _time_of(self, frame: Any) -> float:
+        """Return the position (s) of a frame in its song."""
+        stream = self._container.streams.audio[0]
+        return float((frame.pts - (stream.start_time or 0)) * stream.time_base)
 
     def _close(self) -> None:
         if self._container is not None:
@@ -139,6 +178,7 @@ class FileSource(AudioSource):
         if not (self._loop and self._heard_in_this_pass):
             self._exhausted = True
             return
+        self._at = 0
         try:
             self._frames = self._open_frames()
         except AudioError:  # the file was taken away while it played: silence, not a halt
@@ -166,22 +206,31 @@ class FileSource(AudioSource):
 
     def _skip_to_start(self) -> Samples:
         """Decode up to `start_s` and return the block that begins there. Raises AudioError."""
-        to_skip = round(self._start_s * self.sample_rate)
-        skipped = 0
-        loop, self._loop = self._loop, False
-        while True:
-            block = self._next_block()
-            if block.size == 0:
-                break
-            if skipped + block.size > to_skip:
-                self._loop = loop
-                return block[to_skip - skipped :]
-            skipped += block.size
+        block, skipped = self._skip(round(self._start_s * self.sample_rate))
+        if block.size:
+            return block
         if skipped == 0:
             raise self._unreadable("it has no samples in it")
         raise AudioError(
             f"cannot start at {self._start_s:g} s: {str(self.path)!r} ends at {skipped / self.sample_rate:.1f} s"
         )
+
+    def _skip(self, count: int, first: Any = None) -> tuple[Samples, int]:
+        """Decode `count` samples more; return the block that begins there and how many were skipped.
+
+        The block is empty if the song ends before. `first` is a frame that has been decoded already.
+        """
+        skipped = 0
+        loop, self._loop = self._loop, False
+        block = self._next_block() if first is None else self._convert(first)
+        while block.size or first is not None:
+            first = None
+            if skipped + block.size > count:
+                break
+            skipped += block.size
+            block = self._next_block()
+        self._loop = loop
+        return block[max(0, count - skipped) :], skipped
 
     def _refuse_silence(self) -> None:
         """Raise AudioError when nothing can be heard for SILENCE_S from the start."""

@@ -14,6 +14,7 @@ A ZeroMQ message is one part: a little-endian header of 12 bytes, then interleav
 | 8  | u32  | samples per second (Hz) a channel  |
 """
 
+import errno
 import socket
 import struct
 from typing import Any
@@ -162,6 +163,8 @@ class ZeroMqSource(LiveSource):
         try:
             self._socket.bind(address)
         except zmq.ZMQError as err:
+            if err.errno == errno.EADDRINUSE:
+                raise AddressInUse(f"{url} is in use; choose another with --audio or [audio] source") from err
             reason = zmq.strerror(err.errno or 0)
             raise AudioError(f"cannot listen to {url!r}: {reason}; allowed: {ZEROMQ_FORM}") from err
 

@@ -1,6 +1,7 @@
 """AudioSource: the contract of everything that brings sound."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -75,6 +76,21 @@ class AudioSource(ABC):
         self.samples_read += block.size
         return block
 
+    def seek(self, position_s: float) -> None:
+        """Let what is read from now on be the sound from that position (s) on; show time goes on as it was.
+
+        Raises AudioError where there are no positions, as in what is live, and for what is none.
+        """
+        if self._closed:
+            raise ValueError("seek in a closed audio source")
+        if not (np.isfinite(position_s) and position_s >= 0):
+            raise AudioError(f"a position is a number of seconds from 0 up, got {position_s}")
+        self._seek(position_s)
+
+    def status(self) -> Mapping[str, str | float | int]:
+        """Return how it is doing, in figures for people: counts of what was lost, the position (s) in a song."""
+        return {}
+
     def reset(self) -> None:
         """Start again at show time 0."""
         if self._closed:
@@ -95,6 +111,10 @@ class AudioSource(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _seek(self, position_s: float) -> None:
+        """Go to a position of 0 s or more."""
+        raise AudioError("there are no positions in this sound, only songs have them")
 
     @abstractmethod
     def _read(self, count: int) -> Samples:

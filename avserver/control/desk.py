@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from avserver.control.events import ROOT, Event, Reply
 from avserver.control.params import Kind, ParamTable, Value
-from avserver.errors import ParamError
+from avserver.errors import ParamError, UserError
 
 PANIC = "/panic"
 # Feedback goes to this many clients. A UDP client that left never says so: the one unheard for longest makes room.
@@ -19,6 +19,8 @@ MAX_EXPLAINED = 10
 _ANSWERS = frozenset({"/fail", "/synced", "/status.reply"})
 
 Status = Callable[[], Mapping[str, str | float | int]]
+# What a message that is no knob does, given its arguments; raises UserError when it cannot.
+Command = Callable[[tuple[object, ...]], None]
 
 
 class Desk:
@@ -30,15 +32,17 @@ class Desk:
     Args:
         table: the parameters.
         status: asked at `/status`; its pairs are the answer.
+        commands: further addresses (without `/avserver`), and what they do.
 
     Attributes:
         values: the value of every parameter that has one, as a snapshot: it never changes, `apply` makes a new one.
         failures: events that could not be done.
     """
 
-    def __init__(self, table: ParamTable, status: Status) -> None:
+    def __init__(self, table: ParamTable, status: Status, commands: Mapping[str, Command] | None = None) -> None:
         self._table = table
         self._status = status
+        self._commands = commands or {}
         self._defaults = table.defaults()
         self.values: Mapping[str, Value] = MappingProxyType(self._defaults)
         self.failures = 0
@@ -75,7 +79,7 @@ class Desk:
             self._keep_subscribed(event.sender)
             try:
                 self._execute(event, fired)
-            except ParamError as err:
+            except UserError as err:
                 self._fail(event, str(err))
         if self._turned:
             self.values = MappingProxyType({**self.values, **self._turned})
@@ -98,6 +102,8 @@ class Desk:
                 raise ParamError(f"/sync takes one id, got {_shown(event.arguments)}")
             case address, _ if address in _ANSWERS:
                 return
+            case address, arguments if address in self._commands:
+                self._commands[address](arguments)
             case _:
                 self._play(event, fired)
 

@@ -178,6 +178,16 @@ FIXED: tuple[Param, ...] = (
     _float("/mix/amount", 0.0, 0.0, 1.0, "share of the partner model, if the show has one"),
     _float("/mix/first", 0.0, 0.0, 1.0, "the partner is mixed into the layers from this share of them on"),
     _float("/mix/stop", 1.0, 0.0, 1.0, "the partner is mixed into the layers below this share of them"),
+    Param(
+        "/audio/delay_ms",
+        Kind.FLOAT,
+        0.0,
+        0.0,
+        1000.0,
+        "how much later sound is heard, to align it with the picture",
+        "ms",
+        survives_panic=True,
+    ),
     _trigger("/panic", "every parameter back to its default, at once; the model stays"),
     _float(
         "/model/fade_s", 1.0, 0.0, 30.0, "how long another model takes to fade in, 0 swaps between two frames", "s", 0.0

@@ -1,0 +1,70 @@
+"""A real JACK server without a sound card, and programs that play through it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import jack
+
+from avserver.audio.jack import jack_client
+
+PERIOD = 512
+
+
+class JackServer:
+    """`jackd` with its dummy driver, which runs by the clock. May be killed and started again under the same name.
+
+    The name is put into JACK_DEFAULT_SERVER, where every client of this process and its children finds it.
+    """
+
+    def __init__(self, monkeypatch, rate_hz=48_000):
+        self.name = f"avserver-test-{os.getpid()}"
+        self.rate_hz = rate_hz
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", self.name)
+        self._process = None
+
+    def start(self):
+        program = ["jackd", "--no-realtime", "-n", self.name, "-d", "dummy", "-r", str(self.rate_hz), "-p", str(PERIOD)]
+        self._process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        jack_client()  # keeps libjack quiet while nobody answers
+        for _ in range(100):
+            try:
+                jack.Client("avserver-test-probe", no_start_server=True).close()
+            except jack.JackOpenError:
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError("jackd does not answer")
+
+    def kill(self):
+        """End it at once, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @contextmanager
+    def player(self, name, *arguments):
+        """Run jack_player.py."""
+        script = Path(__file__).with_name("jack_player.py")
+        process = subprocess.Popen(
+            [sys.executable, str(script), name, *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+
+
+def installed():
+    """Tell whether what a JACK server needs is here."""
+    return shutil.which("jackd") is not None

@@ -1,0 +1,141 @@
+"""Devices and JACK for real: a JACK server without a sound card, and another program that plays."""
+
+import time
+
+import numpy as np
+import pytest
+from jack_player import TONES_HZ
+from jack_server import JackServer
+
+from avserver.analysis.analyser import Analyser
+from avserver.audio.capture import LOST_S, RETRY_S, CaptureSettings, CaptureSource
+from avserver.audio.catalogue import open_source
+from avserver.audio.clicks import write_wav
+from avserver.audio.file import FileSource
+from avserver.errors import AudioError
+
+FPS = 60
+HOP_S = 256 / 44_100
+
+
+class Show:
+    """Reads a source in real time, as a show does."""
+
+    def __init__(self, source):
+        self.source = source
+        self.start_s = time.monotonic()
+
+    @property
+    def t_s(self):
+        return time.monotonic() - self.start_s
+
+    def listen(self, duration_s):
+        end_s = self.t_s + duration_s
+        blocks = []
+        while self.t_s < end_s:
+            blocks.append(self.source.read(self.t_s))
+            time.sleep(1 / FPS)
+        return np.concatenate(blocks)
+
+    def listen_until(self, condition, at_most_s=30.0):
+        end_s = self.t_s + at_most_s
+        while not condition():
+            assert self.t_s < end_s, self.source.status()
+            self.listen(0.1)
+
+
+def loudest_hz(block):
+    spectrum = np.abs(np.fft.rfft(block * np.hanning(block.size)))
+    return np.argmax(spectrum) * 44_100 / block.size
+
+
+def test_what_jack_plays_has_the_onsets_of_the_file(jack_server, tmp_path):
+    with open_source("demo", sample_rate=48_000, start_s=20.0) as demo:
+        write_wav(tmp_path / "song.wav", demo.read(8.0), sample_rate=48_000)
+    file_onsets = heard_onsets(Analyser(FileSource(tmp_path / "song.wav")).until(8.0))
+
+    with jack_server.player("player", tmp_path / "song.wav") as player, CaptureSource(
+        CaptureSettings("jack", "player:out_.*")
+    ) as source:  # fmt: skip
+        analyser = Analyser(source)
+        show = Show(source)
+        signals = [analyser.until(show.t_s)]
+        player.stdin.write("play\n")
+        player.stdin.flush()
+        began_s = float(player.stdout.readline()) - show.start_s
+        while show.t_s < began_s + 8.2:
+            signals.append(analyser.until(show.t_s))
+            time.sleep(1 / FPS)
+        live_onsets = np.concatenate([heard_onsets(frame) for frame in signals])
+        status = source.status()
+    assert status["state"] == "playing"
+    # An onset is where it was in the song: sound and show time are together.
+    nearest = live_onsets[np.abs(live_onsets[:, None] - (file_onsets + began_s)).argmin(axis=0)] - file_onsets
+    assert np.median(nearest) == pytest.approx(began_s, abs=0.04)
+    # And from one to the next they are as far apart as in the file, to two hops; the dummy server's own clock may slip.
+    assert np.mean(np.abs(np.diff(nearest)) <= 2 * HOP_S) > 0.9, (nearest, status)
+    assert abs(live_onsets.size - file_onsets.size) <= 0.1 * file_onsets.size
+
+
+def heard_onsets(signals):
+    return np.array([onset.t_s for onset in signals.onsets if (onset.stem, onset.band) == ("mix", "full")])
+
+
+@pytest.mark.parametrize(
+    ("driver", "rate_hz", "channels"),
+    [("device", 44_100, ()), ("device", 96_000, (3,)), ("jack", 48_000, (3,)), ("jack", 96_000, (2, 1))],
+)
+def test_any_channel_at_any_rate(monkeypatch, driver, rate_hz, channels):
+    server = JackServer(monkeypatch, rate_hz)
+    server.start()
+    try:
+        with server.player("player"):
+            name = "player:out_.*" if driver == "jack" else "PLAYER"
+            with CaptureSource(CaptureSettings(driver, name, channels)) as source:
+                heard = Show(source).listen(1.0)[-22_050:]
+                overruns = source.status()["overruns"]
+    finally:
+        server.kill()
+    # Where two tones are mixed, each has half of its 0.3. A clock that is followed bends them by 0.2 %.
+    wanted = [TONES_HZ[channel - 1] for channel in channels or (1, 2)]
+    assert min(abs(loudest_hz(heard) - hz) for hz in wanted) < 10
+    assert np.abs(heard).max() == pytest.approx(0.3, abs=0.05)
+    assert overruns == 0
+
+
+@pytest.mark.parametrize("driver", ["device", "jack"])
+def test_a_device_that_vanishes_is_found_again(jack_server, driver):
+    name = "player:out_.*" if driver == "jack" else "player"
+    with jack_server.player("player"):
+        source = CaptureSource(CaptureSettings(driver, name, (1,)))
+        show = Show(source)
+        assert np.abs(show.listen(1.0)).max() > 0.2
+        jack_server.kill()
+        show.listen_until(lambda: source.state == "away")
+    assert np.all(show.listen(LOST_S + RETRY_S) == 0)
+    assert source.status()["reconnects"] == 0
+    jack_server.start()
+    with jack_server.player("player"):
+        show.listen_until(lambda: source.state == "playing")
+        assert np.abs(show.listen(1.0)).max() > 0.2
+        status = source.status()
+    assert (status["reconnects"], status["returns"]) == (1, 1)
+    assert LOST_S + RETRY_S < status["silence_s"] < 30
+    began_s = time.monotonic()
+    source.close()
+    assert time.monotonic() - began_s < 2
+
+
+def test_what_cannot_be_opened_names_what_can(jack_server):
+    with jack_server.player("player"):
+        for driver in ("device", "jack"):
+            with pytest.raises(AudioError, match=r"nobody.*system.*player"):
+                CaptureSource(CaptureSettings(driver, "nobody"))
+        with pytest.raises(AudioError, match=r"several inputs match 'JACK'; there are 0: .*; 1: "):
+            CaptureSource(CaptureSettings("device", "JACK"))
+        with pytest.raises(AudioError, match=r"has channels 1 to 3, got 4"):
+            CaptureSource(CaptureSettings("device", "player", (4,)))
+        with pytest.raises(AudioError, match=r"at 22050 Hz: .*; rates that work: 48000"):
+            CaptureSource(CaptureSettings("device", "player", rate_hz=22_050))
+        with pytest.raises(AudioError, match=r"3 ports match 'player:.*' in JACK"):
+            CaptureSource(CaptureSettings("jack", "player:.*", (4,)))
