@@ -34,13 +34,15 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.installed
 
-# What tests use beside Python: a real browser (its driver needs libatomic), and what makes the music to learn from.
+# What tests use beside Python: a real browser (its driver needs libatomic), what makes the music to learn from, and a
+# JACK server, which needs no sound card.
 .PHONY: test-programs
 test-programs:
 	@{ command -v chromium-headless-shell && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null \
 		|| sh .ci/apt chromium-headless-shell libatomic1
 	@{ command -v fluidsynth && command -v mma && test -e /usr/share/sounds/sf2/TimGM6mb.sf2; } >/dev/null \
 		|| sh .ci/apt fluidsynth mma timgm6mb-soundfont
+	@{ command -v jackd && /sbin/ldconfig -p | grep libportaudio.so.2; } >/dev/null || sh .ci/apt jackd2 libportaudio2
 
 # Names, versions and hashes of everything that is installed; needs uv.
 lock:

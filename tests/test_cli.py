@@ -53,6 +53,16 @@ def test_flags_lie_on_top_of_the_show_file(tmp_path: Path) -> None:
     assert "port = 7002" in done.stdout
 
 
+def test_devices_says_what_there_is_to_listen_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
+    done = avserver("devices")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no JACK server is running" in done.stdout
+    plain = json.loads(avserver("devices", "--json").stdout)
+    assert plain["jack_ports"] == []
+    assert (plain["inputs"] == []) == ("there is no sound to be had on this machine" in done.stdout)
+
+
 def test_params_lists_the_table() -> None:
     done = avserver("params")
     assert done.returncode == 0, done.stderr
@@ -71,9 +81,15 @@ def test_params_lists_the_table() -> None:
         (["nope.toml"], "cannot read the show file nope.toml"),
         (["--fps", "0"], "frame.fps is a number from 1 to 240, got 0.0"),
         (["--zeromq", "tcp://*:5555"], "insecure"),
+        (["--audio", "device:nope"], "there is no input 'nope'"),
+        (["--audio", "jack"], "no JACK server is running"),
+        (["--audio", "rtp://0.0.0.0:5004"], "insecure = true in [audio]"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_code_two(arguments: list[str], sentence: str) -> None:
+def test_a_mistake_is_one_sentence_and_exit_code_two(
+    arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
     done = avserver("serve", *arguments, "--duration", "0.1", "--osc-port", "0", "--no-preview")
     assert done.returncode == 2
     assert done.stdout == ""

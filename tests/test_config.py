@@ -28,8 +28,30 @@ def test_file_names_are_relative_to_the_show_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "is_file"),
+    [
+        ("demo", False), ("none", False), ("osc", False), ("device", False), ("device:Scarlett 2i2", False),
+        ("jack:system:capture_.*", False), ("rtp://127.0.0.1:5004", False), ("zmq+ipc:///tmp/sound", False),
+        ("set.flac", True), ("./device:x.wav", True), ("sets/jack.ogg", True),
+    ],
+)  # fmt: skip
+def test_of_sources_only_songs_are_files(tmp_path: Path, source: str, is_file: bool) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(f'[audio]\nsource = "{source}"\nchannels = [3, 4]\nrate_hz = 96000\n')
+    show = load_show(path)
+    assert show.audio.source == (str(tmp_path / source) if is_file else source)
+    assert (show.audio.channels, show.audio.rate_hz) == ((3, 4), 96_000)
+    path.write_text(to_toml(show))
+    assert load_show(path) == show
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("[audio]\nchannels = [0]", "each of audio.channels is a number from 1 to 1024, got 0"),
+        ("[audio]\nchannels = 3", "audio.channels is a list of whole numbers, got 3"),
+        ("[audio]\nchannels = [1.5]", r"audio.channels is a list of whole numbers, got \[1.5\]"),
+        ("[audio]\nrate_hz = 100", "audio.rate_hz is a number from 8000 to 192000, got 100"),
         ("[frame]\nfsp = 25", r"unknown key 'frame.fsp'; did you mean 'fps'\?"),
         ("[ods]\nport = 1", r"unknown key 'ods'; did you mean 'osc'\?"),
         ("[frame]\nfps = 0", "frame.fps is a number from 1 to 240, got 0.0"),

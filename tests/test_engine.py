@@ -146,6 +146,30 @@ def test_an_event_acts_at_the_next_step(default_patch: Patch) -> None:
     assert decide(player, Tick(1, 0.05)).truncation_cutoff == 3
 
 
+def test_a_delay_that_is_turned_loses_no_onset(default_patch: Patch) -> None:
+    """Of two engines that are told the same at the same ticks, all decisions are the same."""
+    events = {
+        10: Event("/audio/delay_ms", (200.0,), "test", lambda *_: None),
+        60: Event("/audio/delay_ms", (0.0,), "test", lambda *_: None),
+    }
+    runs = []
+    for told in ({}, events, events):
+        queue = EventQueue()
+        player = engine(default_patch, queue)
+        onsets = []
+        for tick in SongClock(FPS, 4.0):
+            if tick.index in told:
+                queue.put(told[tick.index])
+            decide(player, tick)
+            assert player.signals is not None
+            onsets += [(onset.stem, onset.band, onset.strength) for onset in player.signals.onsets]
+            if told and 20 < tick.index < 60:
+                assert player.signals.heard_s <= tick.t_s - 0.2
+        runs.append(onsets)
+    assert sorted(runs[0]) == sorted(runs[1]), "later, but all of them"
+    assert runs[1] == runs[2]
+
+
 def test_a_bundle_acts_at_the_frame_of_its_time(default_patch: Patch) -> None:
     queue = EventQueue()
     player = engine(default_patch, queue)

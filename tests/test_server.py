@@ -163,6 +163,40 @@ def test_osc_is_answered_in_the_manner_of_the_contract(serve) -> None:
         assert {"fps", "frames", "late", "dropped", "repeated", "worker", "tempo_bpm", "onsets"} <= set(status)
 
 
+def test_what_is_heard_can_be_told_over_osc(serve) -> None:
+    with serve("--audio", "osc") as (server, frames):
+        server.wait_for_osc()
+        frames.drawn()
+        for number in range(50):
+            server.osc.send("/input/onset", "mix", "full", number / 50)
+        server.osc.send("/input/tempo", 126.0)
+        server.osc.send("/input/segment", 2)
+        address, reason = server.osc.ask("/input/onset", "drum", "low", 1.0, answer="/fail")  # type: ignore[misc]
+        assert address == "/avserver/input/onset"
+        assert "did you mean 'drums'?" in str(reason)
+        frames.drawn()
+        status = server.osc.status()
+        assert status is not None
+        assert (status["onsets"], status["tempo_bpm"], status["segment"]) == (50, 126.0, 2)
+        assert server.osc.ask("/audio/seek", 1.0, answer="/fail")
+
+
+def test_a_seek_moves_the_song_and_the_show_goes_on(serve) -> None:
+    with serve() as (server, frames):
+        server.wait_for_osc()
+        frames.drawn()
+        server.osc.send("/audio/seek", 60.0)
+        server.osc.ask("/sync", 1, answer="/synced")
+        frames.drawn()
+        status = server.osc.status()
+        assert status is not None
+        assert 60 <= float(status["audio.position_s"]) < 60 + float(status["t_s"])  # type: ignore[arg-type]
+        reason = server.osc.ask("/audio/seek", "there", answer="/fail")
+        assert reason is not None
+        assert "takes one number" in str(reason[1])
+        assert "input" in str(server.osc.ask("/input/beat", answer="/fail"))
+
+
 def test_garbage_does_not_stop_the_frames(serve) -> None:
     rng = random.Random(1)
     with serve() as (server, frames), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

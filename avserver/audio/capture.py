@@ -6,28 +6,19 @@ can be killed: its callback writes a ring in shared memory, the show process rea
 device can stop the show.
 """
 
-import contextlib
-import importlib
 import logging
 import multiprocessing
-import os
-import signal
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Protocol
 
 import numpy as np
 
+from avserver.audio.capture_process import CaptureSettings, capture
 from avserver.audio.live import LiveSource, Status
 from avserver.audio.resampler import Resampler
 from avserver.audio.ring import Ring, SharedRing
-from avserver.audio.source import Samples
+from avserver.audio.source import Samples, clean
 from avserver.errors import AudioError
 
 _log = logging.getLogger(__name__)
-
-# Driver -> where its stream is. Imported in the capture process only.
-DRIVERS = {"device": "avserver.audio.device:DeviceStream", "jack": "avserver.audio.jack:JackStream"}
 
 # A process that starts on a loaded machine, and a driver that looks at every device.
 OPEN_S = 20.0
@@ -35,59 +26,6 @@ OPEN_S = 20.0
 LOST_S = 1.0
 RETRY_S = 1.5
 _QUIT_S = 0.5
-_TEND_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureSettings:
-    """What to listen to.
-
-    Attributes:
-        driver: one of DRIVERS.
-        name: of the device (part of it, or its number), or a pattern of JACK ports; empty: the default one, or wait.
-        channels: which, counted from 1; none given means the first two.
-        rate_hz: samples per second wanted of the device (Hz), 0 for its own.
-    """
-
-    driver: str
-    name: str = ""
-    channels: tuple[int, ...] = ()
-    rate_hz: int = 0
-
-
-class Stream(Protocol):
-    """What a driver offers, in the capture process. Made with (settings, ring); from then on it writes the ring.
-
-    Raises AudioError on making when it cannot be opened; the message lists those that can.
-    """
-
-    label: str
-    rate_hz: int
-
-    def tend(self) -> None:
-        """Look after it a few times a second. Raises AudioError when it has ended."""
-
-    def close(self) -> None:
-        """Stop."""
-
-
-def capture(pipe: Connection, settings: CaptureSettings, ring_name: str) -> None:
-    """Run the capture process until the other end of the pipe is closed."""
-    # Ctrl-C reaches every process of the terminal; only the show process decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Drivers write to stderr as they please; whatever matters goes through the pipe.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        try:
-            module, name = DRIVERS[settings.driver].split(":")
-            stream: Stream = getattr(importlib.import_module(module), name)(settings, SharedRing.attach(ring_name))
-            pipe.send((stream.label, stream.rate_hz))
-            while not pipe.poll(_TEND_S):
-                stream.tend()
-            stream.close()
-        except AudioError as err:
-            pipe.send(str(err))
-    os._exit(0)  # a driver whose device is gone may hang in what it does at exit
 
 
 class _Attempt:
@@ -127,10 +65,10 @@ class _Attempt:
     def kill(self) -> None:
         """End the process at once."""
         self._pipe.close()
-        if self._process.is_alive():
-            self._process.kill()
-        self._process.join()
-        self._process.close()
+        self._process.kill()
+        self._process.join(_QUIT_S)
+        if not self._process.is_alive():  # one that hangs in the kernel is left to it
+            self._process.close()
         self.ring.close()
 
 
@@ -194,17 +132,18 @@ class CaptureSource(LiveSource):
             self._attempt.ring.forget()
 
     def _fetch(self, now_s: float) -> Samples:
-        if self._attempt is None and now_s >= self._retry_s:
-            self._attempt = _Attempt(self._settings)
-            self._alive_s = now_s
-        attempt = self._attempt
         try:
-            if attempt is None or not self._is_open(attempt, now_s):
-                return np.zeros(0, np.float32)
+            if self._attempt is None and now_s >= self._retry_s:
+                self._retry_s = now_s + RETRY_S
+                self._attempt = _Attempt(self._settings)
+                self._alive_s = now_s
+            if self._attempt is not None and self._is_open(self._attempt, now_s):
+                return self._resample(clean(self._attempt.ring.take()))
         except AudioError as err:
             self._lose(str(err), now_s)
-            return np.zeros(0, np.float32)
-        return self._resample(attempt.ring.take())
+        except OSError as err:  # no memory to share, no process to be had: next time perhaps
+            _log.debug("no capture process: %s", err)
+        return np.zeros(0, np.float32)
 
     def _is_open(self, attempt: _Attempt, now_s: float) -> bool:
         """Return whether the device is there. Raises AudioError if it is not any more, or not yet."""

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from avserver.audio.capture import CaptureSettings, CaptureSource
+from avserver.audio.capture import CaptureSource
+from avserver.audio.capture_process import CaptureSettings
 from avserver.audio.file import FileSource
 from avserver.audio.network import RtpSource, ZeroMqSource
 from avserver.audio.source import AudioSource, SilentSource

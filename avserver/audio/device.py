@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avserver.audio.capture import CaptureSettings
+from avserver.audio.capture_process import CaptureSettings
 from avserver.audio.ring import Ring
 from avserver.errors import AudioError
 
@@ -117,7 +117,7 @@ def checked_channels(channels: tuple[int, ...], available: int, name: str) -> tu
 
 
 class DeviceStream:
-    """A device that is being listened to. See `capture.Stream`."""
+    """A device that is being listened to. See `capture_process.Stream`."""
 
     def __init__(self, settings: CaptureSettings, ring: Ring) -> None:
         sd = sounddevice()

@@ -4,7 +4,7 @@ import time
 from types import ModuleType
 from typing import Any
 
-from avserver.audio.capture import CaptureSettings
+from avserver.audio.capture_process import CaptureSettings
 from avserver.audio.ring import Ring
 from avserver.errors import AudioError
 
@@ -43,7 +43,7 @@ def source_ports(jack: ModuleType, client: Any, pattern: str = "") -> list[str]:
 
 
 class JackStream:
-    """A client with a port for each channel. See `capture.Stream`.
+    """A client with a port for each channel. See `capture_process.Stream`.
 
     With a pattern the ports that match are numbered from 1 as JACK lists them; `channels` picks from these, and each is
     connected whenever it is there. Without one the ports wait for somebody to connect them.

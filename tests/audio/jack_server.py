@@ -8,8 +8,6 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import jack
-
 from avserver.audio.jack import jack_client
 
 PERIOD = 512
@@ -30,7 +28,7 @@ class JackServer:
     def start(self):
         program = ["jackd", "--no-realtime", "-n", self.name, "-d", "dummy", "-r", str(self.rate_hz), "-p", str(PERIOD)]
         self._process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        jack_client()  # keeps libjack quiet while nobody answers
+        jack = jack_client()
         for _ in range(100):
             try:
                 jack.Client("avserver-test-probe", no_start_server=True).close()

@@ -8,11 +8,13 @@ from jack_player import TONES_HZ
 from jack_server import JackServer
 
 from avserver.analysis.analyser import Analyser
-from avserver.audio.capture import LOST_S, RETRY_S, CaptureSettings, CaptureSource
+from avserver.audio.capture import LOST_S, RETRY_S, CaptureSource
+from avserver.audio.capture_process import CaptureSettings
 from avserver.audio.catalogue import open_source
 from avserver.audio.clicks import write_wav
 from avserver.audio.file import FileSource
 from avserver.errors import AudioError
+from avserver.server_process import ServerProcess
 
 FPS = 60
 HOP_S = 256 / 44_100
@@ -114,16 +116,40 @@ def test_a_device_that_vanishes_is_found_again(jack_server, driver):
         show.listen_until(lambda: source.state == "away")
     assert np.all(show.listen(LOST_S + RETRY_S) == 0)
     assert source.status()["reconnects"] == 0
+    jack_server.rate_hz = 44_100
     jack_server.start()
     with jack_server.player("player"):
         show.listen_until(lambda: source.state == "playing")
-        assert np.abs(show.listen(1.0)).max() > 0.2
+        heard = show.listen(1.0)[-22_050:]
+        assert np.abs(heard).max() > 0.2
+        assert abs(loudest_hz(heard) - TONES_HZ[0]) < 10, "at its new rate"
         status = source.status()
     assert (status["reconnects"], status["returns"]) == (1, 1)
     assert LOST_S + RETRY_S < status["silence_s"] < 30
     began_s = time.monotonic()
     source.close()
     assert time.monotonic() - began_s < 2
+
+
+def test_a_show_goes_on_when_its_jack_server_dies(jack_server, tiny_model, tmp_path):
+    arguments = ["--model", str(tiny_model), "--audio", "jack:player:out_.*", "--fps", "10"]
+    with jack_server.player("player"):
+        server = ServerProcess(arguments, log=tmp_path / "server.log")
+        with server:
+            server.wait_until("playing")
+            assert server.osc.status()["audio.state"] == "playing"
+            jack_server.kill()
+            frames = server.osc.status()["frames"]
+            end_s = time.monotonic() + 20
+            while (status := server.osc.status())["audio.state"] != "away" and time.monotonic() < end_s:
+                time.sleep(0.1)
+            assert status["audio.state"] == "away"
+            time.sleep(1)
+            status = server.osc.status()
+            assert status["frames"] >= frames + 8
+            assert status["audio.silence_s"] > 0.5
+        assert server.process.returncode == 0
+        assert "lost JACK" in server.printed
 
 
 def test_what_cannot_be_opened_names_what_can(jack_server):

@@ -79,6 +79,63 @@ def test_the_show_can_begin_in_the_middle(tmp_path):
     np.testing.assert_array_equal(source.read(1.0), np.concatenate([sound[33_075:], sound[:33_075]]))
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_position_that_is_sought_is_found(tmp_path, name):
+    codec, rate = FORMATS[name]
+    sound = sweep(4.0, rate)
+    channels = np.stack([sound, sound]) if codec == "vorbis" else sound[None]
+    with FileSource(write_song(tmp_path / name, channels, codec, rate)) as source:
+        source.read(0.5)
+        for position_s in (2.5, 0.0, 1.2345):  # ahead, to the beginning, back
+            start = source.samples_read
+            source.seek(position_s)
+            heard = source.read((start + 8820) / 44_100)
+            assert source.samples_read == start + 8820, "show time went on"
+            at = round(position_s * 44_100)
+            expected = sweep(4.0)[at : at + 8820]
+            assert source.position_s == pytest.approx(position_s + 0.2, abs=1e-4)
+            # The sweep tells times apart: where it is highest, 20 samples are half a period.
+            shifts = [np.corrcoef(heard[500 + d : 8000 + d], expected[500:8000])[0, 1] for d in range(-20, 21)]
+            assert max(shifts) > 0.99
+            assert abs(int(np.argmax(shifts)) - 20) <= 3
+
+
+def test_past_the_end_lies_silence_and_one_can_come_back(tmp_path):
+    sound = sweep(1.0)
+    song = write_song(tmp_path / "song.wav", sound[None], "pcm_f32le")
+    source = FileSource(song)
+    source.seek(100.0)
+    assert np.all(source.read(0.5) == 0)
+    assert source.ended
+    source.seek(0.25)
+    np.testing.assert_array_equal(source.read(1.0), sound[11_025:33_075])
+    looped = FileSource(song, loop=True)
+    looped.seek(100.0)
+    np.testing.assert_array_equal(looped.read(0.25), sound[:11_025])
+    looped.seek(0.75)
+    np.testing.assert_array_equal(looped.read(1.0)[:22_050], np.concatenate([sound[33_075:], sound[:11_025]]))
+    assert looped.position_s == pytest.approx(0.5)
+
+
+def test_a_song_that_is_taken_away_before_a_seek_falls_silent(tmp_path):
+    song = write_song(tmp_path / "song.wav", sweep(1.0)[None])
+    source = FileSource(song)
+    source.read(0.2)
+    song.unlink()
+    source.seek(0.5)
+    assert np.all(source.read(0.4) == 0)
+    assert source.status() == {"position_s": 0.5, "bad_packets": 1}
+
+
+@pytest.mark.parametrize("position_s", [-1.0, float("nan"), float("inf")])
+def test_a_position_that_is_none_is_refused(tmp_path, position_s):
+    source = FileSource(write_song(tmp_path / "song.wav", sweep(1.0)[None]))
+    with pytest.raises(AudioError, match="a position is a number of seconds from 0 up"):
+        source.seek(position_s)
+    with pytest.raises(AudioError, match="only songs have them"):
+        SilentSource().seek(1.0)
+
+
 def test_reset_begins_again(tmp_path):
     source = FileSource(write_song(tmp_path / "song.ogg", sweep(1.0, 48_000)[None], "libopus", 48_000))
     first = source.read(0.7)

@@ -7,6 +7,7 @@ import pytest
 from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Desk
 from avserver.control.events import Event
 from avserver.control.params import FIXED, Kind, ParamTable, choir_params
+from avserver.errors import AudioError
 
 TABLE = ParamTable([*FIXED, *choir_params("melody", seeds=(1, 2), layers=(0.0, 0.5), glide_s=1.0)])
 
@@ -52,6 +53,18 @@ def test_every_parameter_can_be_asked_and_turned(desk: Desk, ann: Client) -> Non
         assert ann.heard.pop() == (f"/avserver{address}", param.coerce(param.maximum))
     assert ann.heard == []
     assert desk.failures == 0
+
+
+def test_a_command_is_given_what_came_and_may_refuse_it(ann: Client) -> None:
+    def refuse(arguments: tuple[object, ...]) -> None:
+        raise AudioError("only songs can be sought")
+
+    taken: list[tuple[object, ...]] = []
+    desk = Desk(TABLE, dict, {"/input/beat": taken.append, "/audio/seek": refuse})
+    desk.apply([ann.says("/input/beat", 1.0, "x"), ann.says("/audio/seek", 3.0)])
+    assert taken == [(1.0, "x")]
+    assert ann.heard == [("/avserver/fail", "/avserver/audio/seek", "only songs can be sought")]
+    assert desk.failures == 1
 
 
 def test_values_are_a_snapshot(desk: Desk, ann: Client) -> None:
