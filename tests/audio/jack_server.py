@@ -10,7 +10,8 @@ from pathlib import Path
 
 from avserver.audio.jack import jack_client
 
-PERIOD = 512
+# Samples; a server without real-time rights on a busy machine does better with long ones.
+PERIOD = 1024
 
 
 class JackServer:
