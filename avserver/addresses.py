@@ -1,8 +1,10 @@
-"""Addresses of this machine: which only it can reach, and sockets bound to them."""
+"""Addresses of this machine: which only it can reach, who has them, and sockets bound to them."""
 
 import errno
 import ipaddress
 import socket
+import stat
+from pathlib import Path
 
 from avserver.errors import AddressInUse, ConfigError
 
@@ -47,3 +49,32 @@ def bound_socket(host: str, port: int, kind: socket.SocketKind, *, name: str, ch
             raise AddressInUse(f"{name} port {port} on {host} is in use; choose another with {choose}") from err
         raise ConfigError(f"{name} cannot listen on {host}:{port}: {err.strerror}") from err
     return sock
+
+
+def ipc_path(address: str) -> Path | None:
+    """Return the socket file of a ZeroMQ address, None if it has none (TCP, a wildcard, Linux's abstract names)."""
+    name = address.removeprefix("ipc://")
+    return None if name in (address, "*") or name.startswith("@") else Path(name)
+
+
+def refuse_taken_path(address: str, *, choose: str) -> None:
+    """Refuse a ZeroMQ address whose file is not a left-over socket: ZeroMQ itself would replace it silently.
+
+    `choose` is how to choose another address, for messages. Raises AddressInUse, or ConfigError for another file.
+    """
+    path = ipc_path(address)
+    if path is None or not path.exists():
+        return
+    if not stat.S_ISSOCK(path.stat().st_mode):
+        raise ConfigError(f"{path} exists and is not a socket; choose another with {choose}")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return
+        except OSError as err:
+            raise AddressInUse(
+                f"ZeroMQ address {address} cannot be had ({err.strerror}); choose another with {choose}"
+            ) from err
+    raise AddressInUse(f"ZeroMQ address {address} is in use; choose another with {choose}")

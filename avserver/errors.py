@@ -5,7 +5,7 @@ AvserverError
 │   ├── ConfigError           a show file or a flag
 │   ├── MappingError          a mapping file
 │   ├── ParamError            an unknown parameter, or a value of the wrong type
-│   ├── AudioError            a song that cannot be read
+│   ├── AudioError            sound that cannot be had: a song, a device, an address
 │   ├── ModelError            a model file that is not one, or does not fit
 │   └── AddressInUse          a port that somebody else holds
 └── WireError                 bytes from outside that are not what they claim to be
@@ -36,7 +36,7 @@ class ParamError(UserError):
 
 
 class AudioError(UserError):
-    """Sound that cannot be read."""
+    """Sound that cannot be had."""
 
 
 class ModelError(UserError):

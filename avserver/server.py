@@ -116,7 +116,9 @@ class Server:
         """Return the lines that tell a newcomer where the show is to be seen and turned."""
         show = self._show
         host, port = self._osc.address
-        lines = [f"listening to  {show.audio.source}", f"drawing with  {self._models.names[0]}, {self._size_text}"]
+        device = self._source.status().get("device")
+        heard = f"{show.audio.source} ({device})" if device else show.audio.source
+        lines = [f"listening to  {heard}", f"drawing with  {self._models.names[0]}, {self._size_text}"]
         if len(self._models.names) > 1:
             lines.append(f"other models  {', '.join(self._models.names[1:])} (/avserver/model/select)")
         if self._preview:

@@ -139,6 +139,7 @@ def summary(status: Status, *, onsets_per_s: float | None) -> tuple[str, str]:
         f"{onsets} onsets/s",
         f"segment {number('segment')}",
         *(str(status[name]) for name in ("audio", "model") if name in status),
+        *([f"sound is {status['audio.state']}"] if status.get("audio.state", "playing") != "playing" else []),
         *([f"then {status['next_model']}"] if status.get("next_model") else []),
         *([str(status["model_error"])] if status.get("model_error") else []),
     ]

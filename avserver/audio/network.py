@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import zmq
 
-from avserver.addresses import bound_socket, is_loopback
+from avserver.addresses import bound_socket, is_loopback, refuse_taken_path
 from avserver.audio.live import LiveSource, Status
 from avserver.audio.resampler import Resampler
 from avserver.audio.rtp import Depacketizer, mixed
@@ -35,6 +35,8 @@ _DATAGRAM_BYTES = 65_536
 # Of one read: five seconds of the busiest stream. Somebody who floods us must not hold up the frame.
 _MOST_MESSAGES = 2_000
 _MOST_CHANNELS = 64
+
+_CHOOSE = "--audio or [audio] source"
 
 MAGIC, VERSION = b"AVSA", 1
 HEADER = struct.Struct("<4sBBHI")
@@ -71,7 +73,7 @@ class RtpSource(LiveSource):
         super().__init__(sample_rate)
         self._resample = Resampler(rate_hz, sample_rate)
         self._resampled_hz = rate_hz
-        self._socket = bound_socket(host, port, socket.SOCK_DGRAM, name="RTP", choose="--audio or [audio] source")
+        self._socket = bound_socket(host, port, socket.SOCK_DGRAM, name="RTP", choose=_CHOOSE)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
@@ -158,13 +160,14 @@ class ZeroMqSource(LiveSource):
             raise AudioError(f"cannot listen to {url!r}; allowed: {ZEROMQ_FORM}")
         if address.startswith("tcp://"):
             _refuse_open(address.removeprefix("tcp://").rpartition(":")[0], url, insecure)
+        refuse_taken_path(address, choose=_CHOOSE)
         self._socket.setsockopt(zmq.IPV6, "[" in address)
         self._socket.setsockopt(zmq.MAXMSGSIZE, 1 << 24)
         try:
             self._socket.bind(address)
         except zmq.ZMQError as err:
             if err.errno == errno.EADDRINUSE:
-                raise AddressInUse(f"{url} is in use; choose another with --audio or [audio] source") from err
+                raise AddressInUse(f"{url} is in use; choose another with {_CHOOSE}") from err
             reason = zmq.strerror(err.errno or 0)
             raise AudioError(f"cannot listen to {url!r}: {reason}; allowed: {ZEROMQ_FORM}") from err
 

@@ -22,7 +22,7 @@ from functools import partial
 
 import numpy as np
 
-from avserver.errors import ParamError, nearest
+from avserver.errors import ParamError
 from avserver.signals import BANDS, CHROMA_CLASSES, STEMS, Onset, Signals
 
 ROOT = "/input/"
@@ -198,7 +198,7 @@ def refusals() -> dict[str, Callable[[Arguments], None]]:
 def _word(value: object, allowed: Collection[str], what: str) -> str:
     if not isinstance(value, str) or value not in allowed:
         text = value if isinstance(value, str) else repr(value)
-        raise ValueError(f"knows no {what} {text[:40]!r}; {nearest(text[:40], allowed)}")
+        raise ValueError(f"knows no {what} {text[:40]!r}; allowed: {', '.join(allowed)}")
     return value
 
 

@@ -3,15 +3,13 @@
 import contextlib
 import errno
 import re
-import socket
-import stat
 import time
 from pathlib import Path
 from typing import ClassVar
 
 import zmq
 
-from avserver.addresses import is_loopback
+from avserver.addresses import ipc_path, is_loopback, refuse_taken_path
 from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import Frame
 from avserver.outputs.output import Output
@@ -50,7 +48,7 @@ class ZeroMqOutput(Output):
         self._file: tuple[Path, int] | None = None
 
     def _open(self) -> None:
-        _refuse_taken_path(self.address)
+        refuse_taken_path(self.address, choose="--zeromq or [zeromq] address")
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUB)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -65,7 +63,7 @@ class ZeroMqOutput(Output):
             reason = zmq.strerror(err.errno or 0)
             raise ConfigError(f"ZeroMQ cannot listen at {self.address}: {reason}; {_ALLOWED}") from err
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        path = _ipc_path(self.address)
+        path = ipc_path(self.address)
         self._file = None if path is None else (path, path.stat().st_ino)
 
     def _send(self, frame: Frame) -> None:
@@ -102,27 +100,3 @@ def _check(address: str, insecure: bool) -> None:
             f"ZeroMQ address {address} can be reached by other machines, where anybody may look; allowed: ipc://, "
             "tcp://127.0.0.1, or any with insecure = true in [zeromq]"
         )
-
-
-def _ipc_path(address: str) -> Path | None:
-    """Return the socket file of an address, None if it has none (TCP, a wildcard, Linux's abstract names)."""
-    name = address.removeprefix("ipc://")
-    return None if name in (address, "*") or name.startswith("@") else Path(name)
-
-
-def _refuse_taken_path(address: str) -> None:
-    """Raise if the address has a file that is not a left-over socket: ZeroMQ itself would replace it silently."""
-    path = _ipc_path(address)
-    if path is None or not path.exists():
-        return
-    if not stat.S_ISSOCK(path.stat().st_mode):
-        raise ConfigError(f"{path} exists and is not a socket; {_ANOTHER}")
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return
-        except OSError as err:
-            raise AddressInUse(f"ZeroMQ address {address} cannot be had ({err.strerror}); {_ANOTHER}") from err
-    raise AddressInUse(f"ZeroMQ address {address} is in use; {_ANOTHER}")

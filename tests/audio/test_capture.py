@@ -1,5 +1,8 @@
 """Devices and JACK for real: a JACK server without a sound card, and another program that plays."""
 
+import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -162,6 +165,19 @@ def test_a_show_goes_on_when_its_jack_server_dies(jack_server, tiny_model, tmp_p
             assert status["audio.silence_s"] > 0.5
         assert server.process.returncode == 0
         assert "lost JACK" in server.printed
+
+
+def test_devices_lists_inputs_and_ports(jack_server):
+    with jack_server.player("player"):
+        program = [sys.executable, "-m", "avserver", "devices"]
+        lines = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+        plain = json.loads(subprocess.run([*program, "--json"], capture_output=True, check=True).stdout)
+    (found,) = [device for device in plain["inputs"] if device["name"] == "player"]
+    assert (found["host"], found["channels"]) == ("JACK Audio Connection Kit", 3)
+    assert (found["rate_hz"], found["rates_hz"]) == (48_000, [48_000])
+    assert {"player:out_1", "player:out_2", "player:out_3"} <= set(plain["jack_ports"])
+    assert "player, JACK Audio Connection Kit  (3 channels, 48000 Hz; takes 48000)" in lines
+    assert "jack:player:out_3" in lines
 
 
 def test_what_cannot_be_opened_names_what_can(jack_server):

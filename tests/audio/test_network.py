@@ -182,7 +182,9 @@ def test_what_cannot_be_listened_to_says_what_can(url, error, sentence):
         open_source(url)
 
 
-def test_a_port_that_is_taken_is_named():
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with open_source(f"zmq+ipc://{tmp_path}/sound"), pytest.raises(AddressInUse, match=r"is in use.*\[audio\] source"):
+        open_source(f"zmq+ipc://{tmp_path}/sound")
     with open_source("rtp://127.0.0.1:0") as source, pytest.raises(AddressInUse, match="is in use"):
         open_source(f"rtp://127.0.0.1:{source.address[1]}")
     with open_source("zmq+tcp://127.0.0.1:*") as source, pytest.raises(AddressInUse, match="is in use"):
