@@ -53,4 +53,6 @@ def open_source(
         return RtpSource(name, channels=channels, insecure=insecure, sample_rate=sample_rate)
     if kind.startswith("zmq+"):
         return ZeroMqSource(name, channels=channels, insecure=insecure, sample_rate=sample_rate)
+    if colon and not Path(name).exists():  # no song, and no name that is known
+        raise AudioError(f"cannot listen to {name!r}; allowed: {FORMS}")
     return FileSource(DEMO_FILE if name == DEMO else name, sample_rate=sample_rate, loop=loop, start_s=start_s)

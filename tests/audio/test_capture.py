@@ -146,6 +146,18 @@ def test_a_device_that_vanishes_is_found_again(jack_server, driver):
     assert time.monotonic() - began_s < 2
 
 
+def test_a_program_that_begins_again_is_connected_again(jack_server):
+    with jack_server.player("player"):
+        source = CaptureSource(CaptureSettings("jack", "player:out_.*"))
+        show = Show(source)
+        assert np.abs(show.listen(0.5)).max() > 0.2
+    show.listen(0.5)
+    assert np.all(show.listen(0.2) == 0)
+    with source, jack_server.player("player"):
+        assert np.abs(show.listen(1.0)).max() > 0.2
+        assert source.status()["reconnects"] == 0, "JACK itself was there all the time"
+
+
 def test_a_show_goes_on_when_its_jack_server_dies(jack_server, tiny_model, tmp_path):
     arguments = ["--model", str(tiny_model), "--audio", "jack:player:out_.*", "--fps", "10"]
     with jack_server.player("player"):

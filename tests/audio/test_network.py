@@ -174,6 +174,7 @@ def test_bad_messages_are_counted_and_the_sound_goes_on_even_at_another_rate(tmp
         ("rtp:nothing", AudioError, "allowed: rtp://HOST:PORT"),
         ("zmq+udp://127.0.0.1:5557", AudioError, r"allowed: zmq\+tcp://HOST:PORT or zmq\+ipc://PATH"),
         ("zmq+tcp://127.0.0.1:nowhere", AudioError, r"allowed: zmq\+tcp://HOST:PORT"),
+        ("alsa:hw:0", AudioError, "cannot listen to 'alsa:hw:0'; allowed: demo, none, osc, device"),
         ("device:", AudioError, "'device:' names no device; allowed: demo, none, osc, device"),
     ],
 )

@@ -1,4 +1,5 @@
 import multiprocessing
+import time
 
 import numpy as np
 from hypothesis import given
@@ -45,11 +46,13 @@ def count_up(name, blocks):
     shared = SharedRing.attach(name)
     for number in range(blocks):
         shared.write(np.arange(number * 128, (number + 1) * 128, dtype=np.float32), float(number))
+        if number % 100 == 0:
+            time.sleep(0.002)  # fifty times as fast as a device; at full speed it would lap a reader who has to wait
     shared.close()
 
 
 def test_a_reader_in_another_process_sees_no_torn_block():
-    shared = SharedRing.create(1 << 16)
+    shared = SharedRing.create(1 << 20)
     writer = multiprocessing.get_context("spawn").Process(target=count_up, args=(shared.name, 20_000))
     writer.start()
     taken = 0
