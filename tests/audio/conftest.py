@@ -12,4 +12,4 @@ def jack_server(monkeypatch):
     server = JackServer(monkeypatch)
     server.start()
     yield server
-    server.kill()
+    server.stop()

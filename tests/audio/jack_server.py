@@ -41,10 +41,17 @@ class JackServer:
 
     def kill(self):
         """End it at once, as a crash does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def stop(self):
+        """End it in good order. One that was killed is started once more: else its name, one of eight, stays taken."""
+        if self._process is None:
+            self.start()
+        self._process.terminate()
+        self._process.wait()
+        self._process = None
 
     @contextmanager
     def player(self, name, *arguments):

@@ -112,7 +112,7 @@ def test_any_channel_at_any_rate(monkeypatch, driver, rate_hz, channels):
                 heard = Show(source).listen(1.0)[-22_050:]
                 overruns = source.status()["overruns"]
     finally:
-        server.kill()
+        server.stop()
     # Where two tones are mixed, each has half of its 0.3. A clock that is followed bends them by 0.2 %.
     wanted = [TONES_HZ[channel - 1] for channel in channels or (1, 2)]
     assert min(abs(loudest_hz(heard) - hz) for hz in wanted) < 10
