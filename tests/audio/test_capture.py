@@ -59,12 +59,14 @@ def test_what_jack_plays_has_the_onsets_of_the_file(jack_server, tmp_path):
     with open_source("demo", sample_rate=48_000, start_s=20.0) as demo:
         write_wav(song, demo.read(6.0), sample_rate=48_000)
     with FileSource(song) as source:
-        file_onsets = heard_onsets(Analyser(source).until(6.0))
+        file_onsets = heard_onsets(Analyser(source).until(5.9))
     assert file_onsets.size > 20
     # Without a sound card's clock, a server on a busy machine loses time now and then: the best of a few goes counts.
     goes = []
     while len(goes) < 4 and max(goes, default=0.0) <= 0.9:
         live_onsets, began_s = play_and_listen(jack_server, song)
+        # Not the click where the song is cut off.
+        live_onsets = live_onsets[live_onsets < began_s + 5.9]
         # An onset is where it was in the song: sound and show time are together.
         expected = file_onsets + began_s
         heard = live_onsets[np.abs(live_onsets[:, None] - expected).argmin(axis=0)]
