@@ -73,7 +73,8 @@ def test_what_jack_plays_has_the_onsets_of_the_file(jack_server, tmp_path):
         together = np.abs(heard - expected) < 0.05
         # And from one to the next they are as far apart as in the file, to two hops.
         apart = np.abs(np.diff(heard - expected)) <= 2 * HOP_S
-        goes.append(np.mean(together[1:] & apart) * min(1.0, file_onsets.size / live_onsets.size))
+        as_many = abs(live_onsets.size - file_onsets.size) <= 0.15 * file_onsets.size
+        goes.append(np.mean(together[1:] & apart) * as_many)
     assert max(goes) > 0.9, goes
 
 
