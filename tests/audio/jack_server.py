@@ -1,5 +1,6 @@
 """A real JACK server without a sound card, and programs that play through it."""
 
+import ctypes.util
 import os
 import shutil
 import subprocess
@@ -72,5 +73,5 @@ class JackServer:
 
 
 def installed():
-    """Tell whether what a JACK server needs is here."""
-    return shutil.which("jackd") is not None
+    """Tell whether a JACK server and PortAudio are here."""
+    return shutil.which("jackd") is not None and ctypes.util.find_library("portaudio") is not None

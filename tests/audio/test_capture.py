@@ -8,7 +8,6 @@ import time
 import numpy as np
 import pytest
 from jack_player import TONES_HZ
-from jack_server import JackServer
 
 from avserver.analysis.analyser import Analyser
 from avserver.audio.capture import LOST_S, RETRY_S, CaptureSource
@@ -105,17 +104,12 @@ def heard_onsets(signals):
     ("driver", "rate_hz", "channels"),
     [("device", 44_100, ()), ("device", 96_000, (3,)), ("jack", 48_000, (3,)), ("jack", 96_000, (2, 1))],
 )
-def test_any_channel_at_any_rate(monkeypatch, driver, rate_hz, channels):
-    server = JackServer(monkeypatch, rate_hz)
-    server.start()
-    try:
-        with server.player("player"):
-            name = "player:out_.*" if driver == "jack" else "PLAYER"
-            with CaptureSource(CaptureSettings(driver, name, channels)) as source:
-                heard = Show(source).listen(1.0)[-22_050:]
-                overruns = source.status()["overruns"]
-    finally:
-        server.stop()
+def test_any_channel_at_any_rate(start_jack, driver, rate_hz, channels):
+    with start_jack(rate_hz).player("player"):
+        name = "player:out_.*" if driver == "jack" else "PLAYER"
+        with CaptureSource(CaptureSettings(driver, name, channels)) as source:
+            heard = Show(source).listen(1.0)[-22_050:]
+            overruns = source.status()["overruns"]
     # Where two tones are mixed, each has half of its 0.3. A clock that is followed bends them by 0.2 %.
     wanted = [TONES_HZ[channel - 1] for channel in channels or (1, 2)]
     assert min(abs(loudest_hz(heard) - hz) for hz in wanted) < 10
@@ -161,6 +155,7 @@ def test_a_program_that_begins_again_is_connected_again(jack_server):
         assert source.status()["reconnects"] == 0, "JACK itself was there all the time"
 
 
+@pytest.mark.slow
 def test_a_show_goes_on_when_its_jack_server_dies(jack_server, tiny_model, tmp_path):
     arguments = ["--model", str(tiny_model), "--audio", "jack:player:out_.*", "--fps", "10"]
     with jack_server.player("player"):
