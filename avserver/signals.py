@@ -38,7 +38,9 @@ class Signals:
         beat_phase: in [0, 1), 0 at the beat.
         beat: True in the first frame after a beat.
         segment: index of the tempo segment, from 0.
-        novelty: in [0, 1], how much the tempo departs from that of the segment.
+        segment_confidence: in [0, 1], how sure it is that the music still has the segment's tempo.
+        segment_s: show time at which the segment began (s), which is before it was known.
+        novelty: in [0, 1], how sure it is that the music has another tempo than the segment's.
     """
 
     t_s: float
@@ -53,6 +55,8 @@ class Signals:
     beat_phase: float
     beat: bool
     segment: int
+    segment_confidence: float = 0.0
+    segment_s: float = 0.0
     novelty: float
 
     def level(self, name: str) -> float:
@@ -65,7 +69,8 @@ def _levels() -> dict:  # type: ignore[type-arg]
     table = {
         name: (lambda signals, name=name: float(getattr(signals, name)))
         for name in (
-            "pitch_hz", "pitch_confidence", "tempo_bpm", "beat_phase", "beat", "segment", "novelty",
+            "pitch_hz", "pitch_confidence", "tempo_bpm", "beat_phase", "beat", "segment",
+            "segment_confidence", "segment_s", "novelty",
         )
     }  # fmt: skip
     for stem in STEMS:

@@ -36,12 +36,14 @@ class Listening:
         window: samples an onset spectrum looks at; 1024 are 23 ms.
         pitch_window: samples the pitch looks at; 2048 are 46 ms.
         chroma_window: samples the chroma looks at; 4096 are 93 ms.
+        recurring_segments: a section at a tempo that was there before gets its old index back.
     """
 
     hop: int = 256
     window: int = 1024
     pitch_window: int = 2048
     chroma_window: int = 4096
+    recurring_segments: bool = False
 
     def __post_init__(self) -> None:
         for name in ("hop", "window", "pitch_window", "chroma_window"):
@@ -76,7 +78,7 @@ class Analyser:
         self._pitch = Pitch(rate, window=listening.pitch_window, hop=hop)
         self._chroma = Chroma(rate, window=listening.chroma_window, hop=hop)
         self._beats = Beats(rate, window=window, hop=hop)
-        self._segments = Segments(hop_s)
+        self._segments = Segments(hop_s, len(BEATEN), recurring=listening.recurring_segments)
         self._forget()
 
     def until(self, t_s: float) -> Signals:
@@ -137,7 +139,7 @@ class Analyser:
         self._pitch(hop)
         self._chroma(hop)
         self._beats(hop)
-        self._segments(sum(self._flux.normalised[name] for name in BEATEN))
+        self._segments([self._flux.normalised[name] for name in BEATEN])
         self._hops += 1
 
     def _note(self, heard: str, hit: Hit | None) -> None:
@@ -164,5 +166,7 @@ class Analyser:
             beat_phase=beats % 1.0,
             beat=beat,
             segment=self._segments.index,
+            segment_confidence=self._segments.confidence,
+            segment_s=self._segments.start_s,
             novelty=self._segments.novelty,
         )

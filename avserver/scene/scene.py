@@ -48,7 +48,7 @@ class Scene:
             signals: what is heard at it; each frame is given once, since onsets are counted.
             params: those of a table that holds `patch.param_table()`.
         """
-        self.segment = self._switch.update(signals.segment, params)
+        self.segment = self._switch.update(signals, params)
         self._latents.update(self.segment, signals, params, t_s)
         self._noise.update(params, t_s)
         self._bends.update(params, t_s)

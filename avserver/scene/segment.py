@@ -1,6 +1,7 @@
 """Segment: which part of the music the show is in, as it is heard or as somebody says."""
 
 from avserver.control.params import Params
+from avserver.signals import Signals
 
 
 class SegmentSwitch:
@@ -16,19 +17,22 @@ class SegmentSwitch:
     def reset(self) -> None:
         """Wait for the first frame, which says where to begin."""
         self._heard: int | None = None
+        self._began_s = 0.0
         self._selected = 0
         self._segment = 0
 
-    def update(self, heard: int, params: Params) -> int:
-        """Return the segment of this frame; `heard` is that of the signals. It may be negative after `/previous`."""
+    def update(self, signals: Signals, params: Params) -> int:
+        """Return the segment of this frame. It may be negative after `/previous`."""
+        heard, began_s = signals.segment, signals.segment_s
         selected = int(params["/segment/select"])
         if self._heard is None or "/panic" in params.fired:
             self._segment = heard if params["/segment/auto"] else selected
             self._selected = selected if "/panic" in params.fired else self._selected
         elif params["/segment/auto"] and heard != self._heard:
             # A song that begins again counts its segments from 0 again: that is one change more, not many back.
-            self._segment += max(heard - self._heard, 1)
-        self._heard = heard
+            begins_again = heard < self._heard and began_s <= self._began_s
+            self._segment += 1 if begins_again else heard - self._heard
+        self._heard, self._began_s = heard, began_s
         if selected != self._selected:
             self._segment = self._selected = selected
         self._segment += ("/segment/next" in params.fired) - ("/segment/previous" in params.fired)

@@ -13,6 +13,7 @@ def heard(
     *,
     onsets: Sequence[Onset] = (),
     segment: int = 0,
+    segment_s: float = 0.0,
     chroma: npt.ArrayLike | None = None,
     pitch_hz: float = 0.0,
     rms_db: float = -20.0,
@@ -31,6 +32,7 @@ def heard(
         beat_phase=0.0,
         beat=False,
         segment=segment,
+        segment_s=segment_s,
         novelty=0.0,
     )
 

@@ -48,10 +48,11 @@ class Stage:
         *fired: str,
         onsets: Sequence[Onset] = (),
         segment: int = 0,
+        segment_s: float = 0.0,
         chroma: npt.ArrayLike | None = None,
     ) -> FrameSpec:
         self.tick += 1
-        signals = heard(self.t_s, onsets=onsets, segment=segment, chroma=chroma)
+        signals = heard(self.t_s, onsets=onsets, segment=segment, segment_s=segment_s, chroma=chroma)
         params = Params(dict(self.knobs), frozenset(fired))
         self.scene.update(self.t_s, signals, params)
         return self.scene.spec(self.tick, self.t_s, params, self.model)

@@ -131,6 +131,13 @@ class TestSegment:
     def test_a_song_that_begins_again_is_one_change(self, stage: Stage):
         assert [self.segment(stage, heard=heard) for heard in (0, 1, 2, 0, 1)] == [0, 1, 2, 3, 4]
 
+    def test_a_segment_that_comes_back_has_its_picture(self, stage: Stage):
+        segments = []
+        for heard, began_s in ((0, 0.0), (1, 10.0), (2, 20.0), (0, 30.0), (2, 40.0), (0, 0.0)):
+            stage.frame(segment=heard, segment_s=began_s)
+            segments.append(stage.scene.segment)
+        assert segments == [0, 1, 2, 0, 2, 3]
+
     def test_next_and_previous_step_and_the_music_goes_on_from_there(self, stage: Stage):
         self.segment(stage)
         assert self.segment(stage, "/segment/next") == 1
