@@ -38,10 +38,7 @@ class Flux:
 
     def __init__(self, spectrum: Spectrum, ranges_hz: Mapping[str, tuple[float, float]], hop_s: float) -> None:
         self._names = tuple(ranges_hz)
-        self._weights = np.zeros((len(ranges_hz), spectrum.hz.size), np.float32)
-        for row, (low_hz, high_hz) in enumerate(ranges_hz.values()):
-            bins = spectrum.between(low_hz, high_hz)
-            self._weights[row, bins] = 1 / max(1, bins.stop - bins.start) / np.log1p(COMPRESSION)
+        self._weights = range_weights(spectrum, ranges_hz)
         self._fade = 0.5 ** (hop_s / PEAK_HALF_LIFE_S)
         self.reset()
 
@@ -64,3 +61,12 @@ class Flux:
         self._peaks: dict[str, float] = dict.fromkeys(self._names, FLOOR)
         self.values: dict[str, float] = dict.fromkeys(self._names, 0.0)
         self.normalised: dict[str, float] = dict.fromkeys(self._names, 0.0)
+
+
+def range_weights(spectrum: Spectrum, ranges_hz: Mapping[str, tuple[float, float]]) -> Magnitudes:
+    """Return (ranges, bins): what each bin adds to the flux of each range."""
+    weights = np.zeros((len(ranges_hz), spectrum.hz.size), np.float32)
+    for row, (low_hz, high_hz) in enumerate(ranges_hz.values()):
+        bins = spectrum.between(low_hz, high_hz)
+        weights[row, bins] = 1 / max(1, bins.stop - bins.start) / np.log1p(COMPRESSION)
+    return weights

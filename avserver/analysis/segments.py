@@ -143,7 +143,7 @@ def near(belief: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def distance_to_all(tempo: float) -> npt.NDArray[np.float64]:
     """Return (CLASSES,) by how many classes each is slower than `tempo`."""
-    return (np.arange(CLASSES) - tempo + CLASSES / 2) % CLASSES - CLASSES / 2
+    return np.asarray((np.arange(CLASSES) - tempo + CLASSES / 2) % CLASSES - CLASSES / 2)
 
 
 def _of(evidence: npt.NDArray[np.float64], tempo: float) -> npt.NDArray[np.float64]:

@@ -22,8 +22,7 @@ class Spectrum:
     def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
         self.hz = np.arange(window // 2 + 1) * sample_rate / window
         self._hop = hop
-        # 4 / window: a Hann window sums to half its length, and a real sine has half its amplitude in a bin.
-        self._window = (hann(window) * 4 / window).astype(np.float32)
+        self._window = amplitude_window(window)
         self.reset()
 
     def __call__(self, samples: npt.NDArray[np.float32]) -> Bins:
@@ -45,3 +44,9 @@ class Spectrum:
 def hann(length: int) -> npt.NDArray[np.float64]:
     """Return a periodic Hann window (length,): copies shifted by a half, a quarter … of it add to a constant."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+
+
+def amplitude_window(length: int) -> npt.NDArray[np.float32]:
+    """Return a periodic Hann window (length,) with which a full-scale sine on a bin has magnitude 1 there."""
+    # 4 / length: a Hann window sums to half its length, and a real sine has half its amplitude in a bin.
+    return (hann(length) * 4 / length).astype(np.float32)

@@ -1,7 +1,7 @@
-"""The one place that knows which framework Keras runs on, and how to make it fast.
+"""The one place that knows how to make the framework that Keras runs on fast.
 
-Everything else here speaks `keras.ops`. What is said in this module and nowhere else: which Keras backend is
-imported, with how many threads, in which precision, and what is compiled together (`program`, `stage`).
+Everything else here speaks `keras.ops`. What is said in this module and nowhere else: with how many
+threads it runs, in which precision, and what is compiled together (`program`, `stage`).
 
 On TensorFlow on a CPU a program is a graph of oneDNN convolutions, and what lies between two convolutions (a
 `stage`) is one XLA function: XLA's own convolutions are up to three times slower for few channels, and operations
@@ -14,8 +14,6 @@ import functools
 import importlib
 import logging
 import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,11 +25,6 @@ from avserver.errors import ConfigError
 from avserver.generator import compile_cache
 
 _log = logging.getLogger(__name__)
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow leaves oneDNN off on CPUs without AVX512; it is three times faster there too for few channels.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def _keep_compiled() -> Path | None:
@@ -51,24 +44,7 @@ def _keep_compiled() -> Path | None:
 _COMPILED = _keep_compiled()
 
 
-@contextlib.contextmanager
-def _without_banner() -> Iterator[None]:
-    """Drop the lines at INFO that TensorFlow 2.21 prints while it is imported; no setting of its own does."""
-    kept = os.dup(2)
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed:
-        os.dup2(printed.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            printed.seek(0)
-            sys.stderr.writelines(line for line in printed if not line.startswith(("I0000 ", "WARNING: All log")))
-
-
-with _without_banner():
-    import keras
-    from keras import ops
+from avserver.framework import keras, ops  # noqa: E402  (after what TensorFlow reads while it is imported)
 
 __all__ = ["PRECISIONS", "default_precision", "ops", "program", "stage", "start", "to_numpy", "value_and_gradient"]
 

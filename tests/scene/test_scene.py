@@ -133,8 +133,8 @@ class TestSegment:
 
     def test_a_segment_that_comes_back_has_its_picture(self, stage: Stage):
         segments = []
-        for heard, began_s in ((0, 0.0), (1, 10.0), (2, 20.0), (0, 30.0), (2, 40.0), (0, 0.0)):
-            stage.frame(segment=heard, segment_s=began_s)
+        for index, began_s in ((0, 0.0), (1, 10.0), (2, 20.0), (0, 30.0), (2, 40.0), (0, 0.0)):
+            stage.frame(segment=index, segment_s=began_s)
             segments.append(stage.scene.segment)
         assert segments == [0, 1, 2, 0, 2, 3]
 

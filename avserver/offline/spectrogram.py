@@ -1,0 +1,61 @@
+"""The spectra of a whole song at once, by Keras: what `analysis.spectrum` gives hop by hop."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from avserver.analysis.spectrum import Bins, amplitude_window
+from avserver.audio.source import Samples
+from avserver.errors import AudioError
+from avserver.framework import ops
+
+# Spectra that are computed at once. With windows of 1024 samples they take 8 MB, however long the song is.
+BLOCK = 2048
+
+
+def spectrogram(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Bins:
+    """Return the short-time Fourier transform with a periodic Hann window, looking back only.
+
+    Args:
+        samples: (n,) in [-1, 1].
+        sample_rate: samples per second (Hz).
+        window: samples a spectrum looks at.
+        hop: samples between two spectra.
+
+    Returns:
+        (n // hop, window // 2 + 1) complex64. Row k ends with sample (k + 1)·hop - 1; before the first sample is
+        silence, and a full-scale sine on a bin has magnitude 1 there: all as in `Spectrum`. Column k is the bin at
+        k·sample_rate / window.
+
+    Raises:
+        AudioError: when `samples` has not one axis, or the window is shorter than the hop.
+    """
+    return np.concatenate(list(blocks(samples, sample_rate, window=window, hop=hop)))
+
+
+def blocks(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Iterator[Bins]:
+    """Yield the rows of `spectrogram` in blocks of at most BLOCK, and at least one block, which may be empty."""
+    if samples.ndim != 1:
+        raise AudioError(f"samples of shape {samples.shape}: one axis is needed, mono sound")
+    if not 0 < hop <= window:
+        raise AudioError(f"window {window} and hop {hop}: a hop of 1 to {window} is needed")
+    rows = samples.size // hop
+    if rows == 0:
+        yield np.zeros((0, window // 2 + 1), np.complex64)
+    shape = amplitude_window(window)
+    before = np.zeros(window - hop, np.float32)
+    for first in range(0, rows, BLOCK):
+        new = samples[first * hop : min(first + BLOCK, rows) * hop].astype(np.float32, copy=False)
+        heard = np.concatenate([before, new])
+        before = heard[heard.size - before.size :]
+        yield _transform(heard, shape, hop)
+
+
+def _transform(heard: Samples, shape: npt.NDArray[np.float32], hop: int) -> Bins:
+    real, imaginary = ops.stft(
+        heard[None], sequence_length=shape.size, sequence_stride=hop, fft_length=shape.size, window=shape, center=False
+    )
+    bins = np.empty(tuple(real.shape[1:]), np.complex64)
+    bins.real, bins.imag = ops.convert_to_numpy(real)[0], ops.convert_to_numpy(imaginary)[0]
+    return bins
