@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from avserver.analysis.tempogram import CLASSES, Evidence, Tempogram, bpm, distance
+from avserver.analysis.tempogram import CLASSES, Evidence, Tempogram, bpm, distance, distance_to_all
 
 # Chosen on rendered songs whose tempo is known, changed by 5 % to 50 % or not at all, some with breakdowns.
 CHANGES = 0.003  # probability of a change in a half second: one in three minutes
@@ -85,7 +85,7 @@ class Segments:
         self._belief = after / after.sum()
 
     def _decide(self) -> None:
-        about = near(self._belief)
+        about = _near(self._belief)
         best = int(about.argmax())
         now_s = self._hops // self._tempogram.tick * self._tick_s
         if self._tempo is None:
@@ -136,14 +136,9 @@ class Segments:
         return int(np.cumsum(gain[::-1]).argmax()) + 2
 
 
-def near(belief: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _near(belief: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return (CLASSES,) how much belief there is within TOLERANCE of each class."""
     return sum((np.roll(belief, by) for by in range(-TOLERANCE, TOLERANCE + 1)), np.zeros(CLASSES))
-
-
-def distance_to_all(tempo: float) -> npt.NDArray[np.float64]:
-    """Return (CLASSES,) by how many classes each is slower than `tempo`."""
-    return np.asarray((np.arange(CLASSES) - tempo + CLASSES / 2) % CLASSES - CLASSES / 2)
 
 
 def _of(evidence: npt.NDArray[np.float64], tempo: float) -> npt.NDArray[np.float64]:

@@ -103,6 +103,11 @@ def distance(tempo: float, other: float) -> float:
     return (tempo - other + CLASSES / 2) % CLASSES - CLASSES / 2
 
 
+def distance_to_all(tempo: float) -> npt.NDArray[np.float64]:
+    """Return (CLASSES,) by how many classes each is slower than `tempo`."""
+    return np.asarray((np.arange(CLASSES) - tempo + CLASSES / 2) % CLASSES - CLASSES / 2)
+
+
 def _share(ticks: float, heard: int) -> float:
     """Return what the newest counts in a fading mean; a mean of all until that is less."""
     return max(1 / heard, 1 - float(np.exp(-ticks)))
