@@ -29,14 +29,21 @@ class Signals:
         t_s: show time of the frame (s).
         heard_s: show time of the newest sample that these signals know of (s), at most t_s.
         rms_db: level per stem (dB of full scale), at least -120.
+        loudness_lufs: of the mix in the last 0.4 s (ITU-R BS.1770), at least -120.
+        loudness_short_lufs: of the mix in the last 3 s, likewise.
+        centroid_hz: how bright the mix is: the mean of its frequencies; 0 in silence.
+        flatness: how noisy the mix is, in [0, 1]; 0 in silence.
         onset_strength: per (stem, band), in [0, 1].
         onsets: every onset that was found since the last frame, oldest first.
         pitch_hz: 0 where there is no pitch.
         pitch_confidence: in [0, 1].
-        chroma: (12,) from C, summing to 1.
+        chroma: (12,) from C, summing to 1, in the tuning of the music; as it was 0.22 s ago.
+        chroma_sync: (12,) likewise, held from note to note: it is renewed shortly after each onset of the mix.
+        tuning_hz: the A that the music is tuned to, from 425 to 455.
         tempo_bpm: 0 until a tempo is known.
         beat_phase: in [0, 1), 0 at the beat.
         beat: True in the first frame after a beat.
+        beats: beats since the first, with the fraction of the one that is running; never goes back.
         segment: index of the tempo segment, from 0.
         segment_confidence: in [0, 1], how sure it is that the music still has the segment's tempo.
         segment_s: show time at which the segment began (s), which is before it was known.
@@ -46,14 +53,21 @@ class Signals:
     t_s: float
     heard_s: float
     rms_db: Mapping[str, float]
+    loudness_lufs: float
+    loudness_short_lufs: float
+    centroid_hz: float
+    flatness: float
     onset_strength: Mapping[tuple[str, str], float]
     onsets: tuple[Onset, ...]
     pitch_hz: float
     pitch_confidence: float
     chroma: npt.NDArray[np.float64]
+    chroma_sync: npt.NDArray[np.float64]
+    tuning_hz: float
     tempo_bpm: float
     beat_phase: float
     beat: bool
+    beats: float
     segment: int
     segment_confidence: float = 0.0
     segment_s: float = 0.0
@@ -69,6 +83,7 @@ def _levels() -> dict:  # type: ignore[type-arg]
     table = {
         name: (lambda signals, name=name: float(getattr(signals, name)))
         for name in (
+            "loudness_lufs", "loudness_short_lufs", "centroid_hz", "flatness", "tuning_hz",
             "pitch_hz", "pitch_confidence", "tempo_bpm", "beat_phase", "beat", "segment",
             "segment_confidence", "segment_s", "novelty",
         )
@@ -79,6 +94,7 @@ def _levels() -> dict:  # type: ignore[type-arg]
             table[f"{stem}.{band}.onset_strength"] = lambda signals, key=(stem, band): signals.onset_strength[key]
     for pitch_class in range(CHROMA_CLASSES):
         table[f"chroma.{pitch_class}"] = lambda signals, i=pitch_class: float(signals.chroma[i])
+        table[f"chroma_sync.{pitch_class}"] = lambda signals, i=pitch_class: float(signals.chroma_sync[i])
     return table
 
 

@@ -7,13 +7,17 @@ import numpy.typing as npt
 
 from avserver.analysis.chroma import Chroma
 from avserver.analysis.flux import Flux
+from avserver.analysis.gain import Gain
 from avserver.analysis.level import Level
+from avserver.analysis.loudness import Loudness
 from avserver.analysis.onset import FullOnsets, Hit, RangeOnsets
+from avserver.analysis.partials import Tones
 from avserver.analysis.pitch import Pitch
 from avserver.analysis.segments import Segments
 from avserver.analysis.spectrum import Spectrum
 from avserver.analysis.stems import FULL, HEARD, HEARD_FOR, RANGES_HZ
 from avserver.analysis.tempo import Beats
+from avserver.analysis.timbre import Timbre
 from avserver.audio.source import AudioSource
 from avserver.errors import ConfigError
 from avserver.signals import Onset, Signals
@@ -35,18 +39,16 @@ class Listening:
         hop: samples between two looks; 256 are 5.8 ms at 44.1 kHz.
         window: samples an onset spectrum looks at; 1024 are 23 ms.
         pitch_window: samples the pitch looks at; 2048 are 46 ms.
-        chroma_window: samples the chroma looks at; 4096 are 93 ms.
         recurring_segments: a section at a tempo that was there before gets its old index back.
     """
 
     hop: int = 256
     window: int = 1024
     pitch_window: int = 2048
-    chroma_window: int = 4096
     recurring_segments: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("hop", "window", "pitch_window", "chroma_window"):
+        for name in ("hop", "window", "pitch_window"):
             value = getattr(self, name)
             if value < 64 or value & (value - 1):
                 raise ConfigError(f"{name} is {value}: a power of two from 64 up is needed")
@@ -63,6 +65,9 @@ class Analyser:
     Args:
         source: where the samples come from; the analyser is its only reader.
         listening: windows and hop.
+
+    Attributes:
+        gain: how the strengths of onsets are scaled; it can be turned while it listens.
     """
 
     def __init__(self, source: AudioSource, listening: Listening | None = None) -> None:
@@ -72,11 +77,17 @@ class Analyser:
         self._source, self._hop, self._rate = source, hop, rate
         self._spectrum = Spectrum(rate, window=window, hop=hop)
         self._level = Level(self._spectrum, hop_s)
-        self._full = FullOnsets(rate, window=window, hop=hop)
+        self._loudness = Loudness(rate, hop=hop)
+        self._timbre = Timbre(self._spectrum)
+        self.gain = Gain()
+        self._full = FullOnsets(rate, window=window, hop=hop, gain=self.gain)
         self._flux = Flux(self._spectrum, RANGES_HZ, hop_s)
-        self._ranges = {name: RangeOnsets(heard, rate, window=window, hop=hop) for name, heard in HEARD.items()}
+        self._ranges = {
+            name: RangeOnsets(heard, rate, window=window, hop=hop, gain=self.gain) for name, heard in HEARD.items()
+        }
         self._pitch = Pitch(rate, window=listening.pitch_window, hop=hop)
-        self._chroma = Chroma(rate, window=listening.chroma_window, hop=hop)
+        self._tones = Tones(rate, hop=hop)
+        self._chroma = Chroma(self._tones.look_s)
         self._beats = Beats(rate, window=window, hop=hop)
         self._segments = Segments(hop_s, len(BEATEN), recurring=listening.recurring_segments)
         self._forget()
@@ -106,9 +117,12 @@ class Analyser:
             onsets.reset()
         self._spectrum.reset()
         self._level.reset()
+        self._loudness.reset()
+        self._timbre.reset()
         self._full.reset()
         self._flux.reset()
         self._pitch.reset()
+        self._tones.reset()
         self._chroma.reset()
         self._beats.reset()
         self._segments.reset()
@@ -118,7 +132,7 @@ class Analyser:
         self._hops = 0
         self._left: npt.NDArray[np.float32] = np.zeros(0, np.float32)
         self._onsets: list[Onset] = []
-        self._beats_told = 0
+        self._beats_told = 0.0
 
     def _take(self, block: npt.NDArray[np.float32], due: int) -> None:
         """Hear the whole hops of what was left and this block, up to hop number `due`."""
@@ -132,12 +146,18 @@ class Analyser:
         """Hear one hop."""
         magnitudes = np.abs(self._spectrum(hop))
         self._level(hop, magnitudes)
+        self._loudness(hop)
+        self._timbre(magnitudes)
         self._flux(magnitudes)
-        self._note(FULL, self._full(hop))
+        onset = self._full(hop)
+        self._note(FULL, onset)
         for name, onsets in self._ranges.items():
             self._note(name, onsets(self._flux))
         self._pitch(hop)
-        self._chroma(hop)
+        if onset:
+            self._chroma.renew()
+        if self._tones(hop):
+            self._chroma(self._tones)
         self._beats(hop)
         self._segments([self._flux.normalised[name] for name in BEATEN])
         self._hops += 1
@@ -150,21 +170,28 @@ class Analyser:
     def _snapshot(self, t_s: float) -> Signals:
         found, self._onsets = sorted(self._onsets, key=lambda onset: onset.t_s), []
         levels = {name: onsets.level for name, onsets in self._ranges.items()} | {FULL: self._full.level}
-        beats = self._beats.beats_until(t_s)
-        beat = int(beats) > self._beats_told
-        self._beats_told = max(self._beats_told, int(beats))
+        beats = max(self._beats_told, self._beats.beats_until(t_s))
+        beat = int(beats) > int(self._beats_told)
+        self._beats_told = beats
         return Signals(
             t_s=t_s,
             heard_s=self._hops * self._hop / self._rate,
             rms_db=self._level.rms_db,
+            loudness_lufs=self._loudness.momentary_lufs,
+            loudness_short_lufs=self._loudness.short_term_lufs,
+            centroid_hz=self._timbre.centroid_hz,
+            flatness=self._timbre.flatness,
             onset_strength={key: levels[heard] for key, heard in HEARD_FOR.items()},
             onsets=tuple(found),
             pitch_hz=self._pitch.hz,
             pitch_confidence=self._pitch.confidence,
             chroma=self._chroma.classes,
+            chroma_sync=self._chroma.held,
+            tuning_hz=440 * 2 ** (self._chroma.tuning / 12),
             tempo_bpm=self._beats.bpm,
             beat_phase=beats % 1.0,
             beat=beat,
+            beats=beats,
             segment=self._segments.index,
             segment_confidence=self._segments.confidence,
             segment_s=self._segments.start_s,

@@ -7,15 +7,14 @@ import aubio
 import numpy as np
 import numpy.typing as npt
 
-from avserver.analysis.flux import FLOOR, PEAK_HALF_LIFE_S, Flux
+from avserver.analysis.flux import FLOOR, LOUD, QUIETER, Flux
+from avserver.analysis.gain import AutoGain, Gain
 from avserver.analysis.stems import Heard
 
 # An onset is told at most this long after its time (s); aubio's own guess can be older at a slow swell.
 OLDEST_S = 0.06
 # Two onsets of one kind are at least this far apart (s): a 32nd at 128 bpm is 58 ms.
 APART_S = 0.05
-# An onset_strength falls this fast (s), so that a frame still sees the peak it came after.
-RELEASE_S = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,42 +25,6 @@ class Hit:
     strength: float
 
 
-class Strength:
-    """A detection function brought to [0, 1] by the highest value heard lately.
-
-    Args:
-        hop_s: seconds between two calls.
-        floor: the peak is taken to be at least this, so that near-silence stays near 0.
-
-    Attributes:
-        peak: the highest value heard lately.
-        level: the value on that scale; rises at once, falls over RELEASE_S.
-    """
-
-    peak: float
-    level: float
-
-    def __init__(self, hop_s: float, floor: float) -> None:
-        self._fade = 0.5 ** (hop_s / PEAK_HALF_LIFE_S)
-        self._release = float(np.exp(-hop_s / RELEASE_S))
-        self._floor = floor
-        self.reset()
-
-    def __call__(self, value: float) -> None:
-        """Take the detection function's value at this hop."""
-        self.peak = max(value, self._floor, self.peak * self._fade)
-        self.level = max(self.of(value), self.level * self._release)
-
-    def of(self, value: float) -> float:
-        """Return that value on the scale of what was heard lately, in [0, 1]."""
-        return min(1.0, max(0.0, value / self.peak))
-
-    def reset(self) -> None:
-        """Forget what was heard."""
-        self.peak = self._floor
-        self.level = 0.0
-
-
 class FullOnsets:
     """Onsets of the whole mix: aubio's spectral flux with its whitening and peak picking (Brossier 2006).
 
@@ -69,10 +32,11 @@ class FullOnsets:
         sample_rate: samples per second (Hz).
         window: samples a spectrum looks at.
         hop: samples between two calls.
+        gain: how strengths are scaled.
     """
 
     # aubio's flux is a sum of whitened bins: a soft note gives 25, a drum 200, the ripple of a steady tone up to 4.
-    FLOOR = 100.0
+    FLOOR, LOUD, QUIET = 100.0, 250.0, 40.0
     # What is fainter than this share of the highest peak heard lately is the ripple of a note that dies away.
     FAINTEST = 0.08
     # aubio tells no onset in a hop that is silent, but a click is over before its peak is known. So silence is
@@ -83,12 +47,14 @@ class FullOnsets:
 
     _last: int
 
-    def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
+    def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256, gain: Gain | None = None) -> None:
         self._make = lambda: aubio.onset("specflux", window, hop, sample_rate)
         self._rate, self._hop = sample_rate, hop
         self._span = window // hop + 2
         self._apart = round(APART_S * sample_rate)
-        self._strength = Strength(hop / sample_rate, self.FLOOR)
+        self._strength = AutoGain(
+            hop / sample_rate, loud=self.LOUD, quiet=self.QUIET, floor=self.FLOOR, gain=gain or Gain()
+        )
         self.reset()
 
     def __call__(self, samples: npt.NDArray[np.float32]) -> Hit | None:
@@ -102,14 +68,14 @@ class FullOnsets:
         self._strength(self._recent[-1])
         if not found:
             return None
-        strength = self._strength.of(max(self._recent))
-        if strength < self.FAINTEST or self._heard - self._last < self._apart:
+        strength = max(self._recent)
+        if strength < self.FAINTEST * self._strength.peak or self._heard - self._last < self._apart:
             return None
         self._last = self._heard
         # In samples, for get_last_s() is a 32-bit float: 2 ms coarse after a night.
         newest = self._heard - 1
         sample = min(newest, max(int(self._onset.get_last()), newest - int(OLDEST_S * self._rate)))
-        return Hit(sample / self._rate, strength)
+        return Hit(sample / self._rate, self._strength.of(strength))
 
     @property
     def level(self) -> float:
@@ -141,22 +107,30 @@ class RangeOnsets:
         sample_rate: samples per second (Hz).
         window: samples a spectrum looks at.
         hop: samples between two calls.
+        gain: how strengths are scaled.
     """
 
     MEAN_S = 0.1
     # Of two ranges' product of normalised fluxes, which reaches 1 only when both are at their highest.
-    PAIR_FLOOR = 0.1
+    PAIR_FLOOR, PAIR_QUIET = 0.1, 0.3
 
     _last: int
 
-    def __init__(self, heard: Heard, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
+    def __init__(
+        self, heard: Heard, sample_rate: int, *, window: int = 1024, hop: int = 256, gain: Gain | None = None
+    ) -> None:
         self._ranges, self._prominence = heard.ranges, heard.prominence
         self._rate, self._hop = sample_rate, hop
         # The flux is highest when the onset has come to the middle of the window, and known a hop later.
         self._delay = hop + window // 2
         self._apart = round(APART_S * sample_rate)
         self._length = max(4, round(self.MEAN_S * sample_rate / hop))
-        self._strength = Strength(hop / sample_rate, FLOOR if len(heard.ranges) == 1 else self.PAIR_FLOOR)
+        if len(heard.ranges) == 1:
+            loud = LOUD[heard.ranges[0]]
+            quiet, floor = loud / QUIETER, FLOOR
+        else:
+            loud, quiet, floor = 1.0, self.PAIR_QUIET, self.PAIR_FLOOR
+        self._strength = AutoGain(hop / sample_rate, loud=loud, quiet=quiet, floor=floor, gain=gain or Gain())
         self.reset()
 
     def __call__(self, flux: Flux) -> Hit | None:

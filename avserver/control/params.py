@@ -204,6 +204,11 @@ FIXED: tuple[Param, ...] = (
     _float("/feedback/amount", 0.0, 0.0, 0.98, "share of the frame before in the picture"),
     _float("/feedback/zoom", 1.0, 0.5, 2.0, "share of the frame before in view: below 1 zooms in at every frame"),
     _float("/feedback/rotate", 0.0, -180.0, 180.0, "turn of the frame before at every frame, anticlockwise", "deg"),
+    _bool("/audio/gain_auto", True, "strengths of onsets follow how loud the music was lately"),
+    _float(
+        "/audio/gain_max_db", 30.0, 0.0, 60.0, "music softer than loud music by this still plays in full", "dB", 0.0
+    ),
+    _float("/audio/gain_half_life_s", 4.0, 0.5, 60.0, "after so long a loud onset counts half as much", "s", 0.0),
     _bool("/segment/auto", True, "tempo changes in the music switch the segment"),
     _int("/segment/select", 0, 0, 127, "the segment to go to"),
     _trigger("/segment/next", "go to the next segment"),

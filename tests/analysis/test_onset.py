@@ -3,7 +3,7 @@ import pytest
 from sounds import HOP_S, RATE, bursts, f_measure, listen, matches, noise, onsets_of, seconds, sine
 
 from avserver.analysis.analyser import Analyser
-from avserver.analysis.onset import Strength
+from avserver.analysis.gain import AutoGain, Gain
 from avserver.analysis.stems import HEARD_FOR
 from avserver.audio.clicks import clicks
 from avserver.audio.source import ArraySource
@@ -104,7 +104,7 @@ def test_two_hits_closer_than_50_ms_are_one():
 
 
 def test_levels_rise_at_once_and_fall_in_a_tenth_of_a_second():
-    level = Strength(HOP_S, 0.1)
+    level = AutoGain(HOP_S, loud=1.0, quiet=0.05, floor=0.1, gain=Gain())
     level(2.0)
     assert level.level == 1.0
     for _ in range(round(0.08 / HOP_S)):

@@ -118,6 +118,10 @@ def signals(index: int) -> Signals:
         t_s=t_s,
         heard_s=t_s,
         rms_db={stem: -14 - 12 * phase - 4 * i * math.sin(t_s + i) ** 2 for i, stem in enumerate(STEMS)},
+        loudness_lufs=-18.0 - 6 * phase,
+        loudness_short_lufs=-20.0,
+        centroid_hz=1500.0,
+        flatness=0.05,
         onset_strength={
             (stem, band): max(0.0, math.sin(1.3 * t_s * (i + 1) + j) * (1 - phase) ** 2)
             for i, stem in enumerate(STEMS)
@@ -127,9 +131,12 @@ def signals(index: int) -> Signals:
         pitch_hz=440.0,
         pitch_confidence=0.8,
         chroma=chroma / chroma.sum(),
+        chroma_sync=chroma / chroma.sum(),
+        tuning_hz=440.0,
         tempo_bpm=TEMPO_BPM,
         beat_phase=phase,
         beat=hit,
+        beats=t_s * TEMPO_BPM / 60,
         segment=1,
         novelty=0.1,
     )
