@@ -59,7 +59,7 @@ class Chroma:
         amplitude = np.concatenate([tones.long.amplitude[low], tones.short.amplitude[high]])
         total = float(amplitude.sum())
         if total > FLOOR:
-            self._tune(midi, amplitude / np.float32(total))
+            self._tune(midi, (amplitude / total).astype(np.float32))
         classes = self._classes(midi, amplitude)
         self._first += self._smooth * (classes - self._first)
         self._second += self._smooth * (self._first - self._second)

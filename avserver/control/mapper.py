@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from avserver.control.envelope import Envelope
+from avserver.control.envelope import Envelope, EnvelopeOptions
+from avserver.control.follower import Follower, FollowerOptions
+from avserver.control.lfo import LfoOptions, oscillate
 from avserver.control.params import Kind, Param, Params, ParamTable, Value
 from avserver.control.patch import Modulation, Patch
 from avserver.signals import Signals
@@ -85,18 +87,28 @@ class Mapper:
 
 
 class _Modulator:
-    """One modulation at work, with the envelope that it owns if its source is one."""
+    """One modulation at work, with the envelope or the follower that it owns if its source wants one."""
 
     def __init__(self, modulation: Modulation) -> None:
         self.modulation = modulation
-        options = modulation.envelope
-        self._envelope = None if options is None else Envelope(modulation.source, options)
+        options = modulation.options
+        self._envelope = Envelope(modulation.source, options) if isinstance(options, EnvelopeOptions) else None
+        self._follower = Follower(options) if isinstance(options, FollowerOptions) else None
 
     def reset(self) -> None:
         if self._envelope is not None:
             self._envelope.reset()
+        if self._follower is not None:
+            self._follower.reset()
 
     def update(self, signals: Signals, t_s: float) -> float:
-        if self._envelope is None:
-            return self.modulation.mapped(signals.level(self.modulation.source))
-        return self.modulation.mapped(self._envelope.update(signals.onsets, t_s))
+        return self.modulation.mapped(self._value(signals, t_s))
+
+    def _value(self, signals: Signals, t_s: float) -> float:
+        source, options = self.modulation.source, self.modulation.options
+        if isinstance(options, LfoOptions):
+            return oscillate(source, options, signals.beats)
+        if self._envelope is not None:
+            return self._envelope.update(signals.onsets, t_s)
+        level = signals.level(source)
+        return level if self._follower is None else self._follower.update(level, t_s)

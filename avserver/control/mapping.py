@@ -7,7 +7,6 @@ from pathlib import Path
 
 from avserver.channels import ALL, parse_channels
 from avserver.control.entry import Entry
-from avserver.control.envelope import ENVELOPE_NAMES, SHAPES, EnvelopeOptions
 from avserver.control.params import MOST_SIGMA, Kind, ParamTable, bend_params
 from avserver.control.patch import (
     DEFAULT_GLIDE_S,
@@ -19,10 +18,11 @@ from avserver.control.patch import (
     Modulation,
     Patch,
 )
+from avserver.control.sources import LONGEST_S, SOURCES, options_of
 from avserver.errors import ConfigError, MappingError, ModelError, ParamError, nearest
 from avserver.frame_spec import DIRECTION_KINDS, EDGES, FIRST_PICTURE, PLACES, SPACES, has_nonlinearity
 from avserver.seed_list import check_seeds, read_seeds
-from avserver.signals import BANDS, LEVEL_NAMES, STEMS
+from avserver.signals import BANDS, STEMS
 from avserver.transforms import TRANSFORMS
 
 FOLLOWS = ("chroma", "segment", "onsets")
@@ -32,7 +32,6 @@ MOST_DIRECTIONS = 64
 TAKEOVERS = ("jump",)
 _KINDS = ("choir", "bend", "direction", "modulate", "midi")
 _ONSET_NAMES = tuple(f"{stem}.{band}" for stem in STEMS for band in BANDS)
-_SOURCES = LEVEL_NAMES + ENVELOPE_NAMES
 # NVIDIA's names: StyleGAN2's blocks b4, b8, … by resolution and their parts, StyleGAN3's layers by number, size and
 # channels. Which of them a model has shows when it is loaded.
 _BLOCKS = tuple(f"b{2**power}" for power in range(2, 12))
@@ -40,8 +39,6 @@ _PARTS = tuple(
     f"{block}.{part}" for block in _BLOCKS for part in ("conv0", "conv1", "torgb") if block != "b4" or part != "conv0"
 )
 _STYLEGAN3_LAYER = re.compile(r"L\d{1,2}_\d{1,4}_\d{1,4}")
-# Longest envelope and glide; nothing in music that a picture answers takes longer.
-_LONGEST_S = 30.0
 
 
 def load_patch(path: Path | str) -> Patch:
@@ -123,7 +120,7 @@ def _choir(entry: Entry, pictures: list[Path]) -> Choir:
         seeds=seeds,
         layers=_layers(entry),
         onsets=_onsets(entry) if follows == "onsets" else (),
-        glide_s=entry.number_of("glide_s", DEFAULT_GLIDE_S, 0.0, _LONGEST_S, "s"),
+        glide_s=entry.number_of("glide_s", DEFAULT_GLIDE_S, 0.0, LONGEST_S, "s"),
         space=space,
         glide=entry.choice("glide", GLIDES) if entry.has("glide") else "spline",
     )
@@ -222,36 +219,16 @@ def _direction(entry: Entry) -> DirectionPatch:
 
 
 def _modulation(entry: Entry, params: ParamTable) -> Modulation:
-    source = entry.choice("from", _SOURCES)
+    source = entry.choice("from", SOURCES)
     input_range, output_range = entry.pair("input"), entry.pair("range")
     if input_range is not None and input_range[0] == input_range[1]:
         raise entry.error(f"input takes two different numbers, got [{input_range[0]:g}, {input_range[1]:g}]", "input")
     return Modulation(
         source=source,
         target=_target(entry, params, triggers=False),
-        envelope=_envelope(entry, source),
+        options=options_of(entry, source),
         input_range=input_range,
         output_range=output_range,
-    )
-
-
-def _envelope(entry: Entry, source: str) -> EnvelopeOptions | None:
-    """Read the options of the source's envelope; options that it does not listen to are refused, not ignored."""
-    listens_to = SHAPES[source.rpartition(".")[2]] if source in ENVELOPE_NAMES else ()
-    for key in SHAPES["dip"]:
-        if entry.has(key) and key not in listens_to:
-            fits = ", ".join(shape for shape, options in SHAPES.items() if key in options)
-            raise entry.error(f"{key} is an option of the envelopes {fits}, got it with {source!r}", key)
-    entry.check_keys(("from", "to", "input", "range", *listens_to))
-    if not listens_to:
-        return None
-    seed = EnvelopeOptions()
-    return EnvelopeOptions(
-        sigma_s=entry.number_of("sigma_s", seed.sigma_s, 0.001, _LONGEST_S, "s"),
-        radius_s=entry.number_of("radius_s", seed.radius_s, 0.001, _LONGEST_S, "s"),
-        depth=entry.number_of("depth", seed.depth, 0.0, 1.0),
-        threshold=entry.number_of("threshold", seed.threshold, 0.0, 1.0),
-        distance_s=entry.number_of("distance_s", seed.distance_s, 0.0, _LONGEST_S, "s"),
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from avserver.channels import ALL
-from avserver.control.envelope import EnvelopeOptions
 from avserver.control.params import (
     FIXED,
     FIXED_DIRECTIONS,
@@ -16,6 +15,7 @@ from avserver.control.params import (
     direction_params,
     model_params,
 )
+from avserver.control.sources import Options
 from avserver.frame_spec import BendSlot
 
 # The seed's tempo choir took 24 frames of 1/24 s from one picture to the next.
@@ -96,16 +96,16 @@ class Modulation:
     """A signal drives a parameter.
 
     Attributes:
-        source: one of signals.LEVEL_NAMES or envelope.ENVELOPE_NAMES.
+        source: one of sources.SOURCES: the name of a level, an envelope or an oscillator.
         target: address of the parameter.
-        envelope: how the envelope looks; None for a level.
+        options: how the envelope looks, the oscillator swings or the level is followed; None for a level as it is.
         input_range: the signal is clamped to it; None takes the signal as it is (as if it went from 0 to 1).
         output_range: what the ends of the input become; None is the input range, so that the signal passes raw.
     """
 
     source: str
     target: str
-    envelope: EnvelopeOptions | None = None
+    options: Options | None = None
     input_range: tuple[float, float] | None = None
     output_range: tuple[float, float] | None = None
 

@@ -179,3 +179,25 @@ def test_a_modulation_that_stays_goes_on_where_another_begins():
     fading = kept.update(heard(0.1), {}, NOTHING, 0.1)["/noise/grain_fine"]
     assert 0.5 < float(fading) < 0.9
     assert fresh.update(heard(0.1), {}, NOTHING, 0.1)["/noise/grain_fine"] == 0.0
+
+
+def test_an_oscillator_swings_with_the_beats_that_are_heard():
+    patch = modulated("beat.saw -> /noise/speed; beats = 2; range = [0, 4]")
+    swinging = mapper(patch)
+    values = [
+        swinging.update(heard(t_s, beats=t_s * 2), knobs(patch), NOTHING, t_s)["/noise/speed"]
+        for t_s in (0, 0.25, 0.5, 1)
+    ]
+    assert values == pytest.approx([0.0, 1.0, 2.0, 0.0])
+
+
+def test_a_followed_level_outlasts_another_patch_and_is_forgotten_at_reset():
+    line = "pitch_hz -> /noise/speed; release_s = 1; input = [0, 1000]; range = [0, 1]"
+    patch, other = modulated(line), modulated(line, "drums.mid.dip -> /bend/z/amount")
+    following = mapper(patch)
+    following.update(heard(pitch_hz=1000.0), knobs(patch), NOTHING, 0.0)
+    following.take(other, other.param_table())
+    value = following.update(heard(1.0), knobs(other), NOTHING, 1.0)["/noise/speed"]
+    assert value == pytest.approx(math.exp(-1))
+    following.reset()
+    assert following.update(heard(1.0), knobs(other), NOTHING, 1.0)["/noise/speed"] == 0.0

@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avserver.bundled import mapping_path
-from avserver.control.envelope import ENVELOPE_NAMES, EnvelopeOptions
+from avserver.control.envelope import EnvelopeOptions
+from avserver.control.follower import FollowerOptions
+from avserver.control.lfo import LfoOptions
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.params import FIXED
 from avserver.control.patch import BendPatch, Choir, DirectionPatch, MidiKnob, Modulation, Patch
+from avserver.control.sources import SOURCES
 from avserver.errors import MappingError
 from avserver.frame_spec import FIRST_PICTURE, BendSlot
-from avserver.signals import LEVEL_NAMES
 from avserver.transforms import TRANSFORMS
 
 CHOIR = '[[choir]]\nname = "c"\nfollows = "segment"\nseeds = [1, 2]\n'
@@ -120,8 +122,16 @@ def test_what_is_left_out_is_as_the_seed_had_it():
     assert patch.choirs[0] == Choir(
         "c", "segment", (1, 2), layers=(0.0, 1.0), onsets=(), glide_s=1.0, space="w", glide="spline"
     )
-    assert patch.modulations[0].envelope == EnvelopeOptions(10 / 24, 36 / 24, 0.2, 0.0, 0.0)
+    assert patch.modulations[0].options == EnvelopeOptions(10 / 24, 36 / 24, 0.2, 0.0, 0.0)
     assert patch.midi[0].output_range == (0.0, 2.0)
+
+
+def test_a_level_may_be_followed_and_an_oscillator_swings_with_the_beat():
+    text = MODULATE.replace("drums.mid.dip", "beat.random") + "beats = 4\nphase = 0.5\nseed = 7\n"
+    text += '[[modulate]]\nfrom = "mix.rms_db"\nto = "/noise/speed"\nrelease_s = 0.5\n'
+    text += '[[modulate]]\nfrom = "beat.sine"\nto = "/noise/speed"\n'
+    options = [modulation.options for modulation in parse(text).modulations]
+    assert options == [LfoOptions(4.0, 0.5, 7), FollowerOptions(0.0, 0.5), LfoOptions(1.0, 0.0, 0)]
 
 
 def test_an_empty_file_is_a_patch_without_choirs():
@@ -149,7 +159,7 @@ def test_the_table_holds_the_fixed_parameters_then_choirs_then_bends_then_direct
     assert [table[f"/direction/pose/{name}"].default for name in ("amount", "first", "stop")] == [1.5, 0.5, 1.0]
 
 
-@pytest.mark.parametrize("source", LEVEL_NAMES + ENVELOPE_NAMES)
+@pytest.mark.parametrize("source", SOURCES)
 def test_every_signal_can_modulate(source):
     assert parse(f'[[modulate]]\nfrom = "{source}"\nto = "/noise/speed"\n').modulations[0].source == source
 
@@ -352,6 +362,30 @@ BAD = {
     "sigma of a level": (
         MODULATE.replace("drums.mid.dip", "novelty") + "sigma_s = 0.1\n",
         "x.toml, line 8: sigma_s is an option of the envelopes decay, rise, dip, got it with 'novelty'",
+    ),
+    "an attack of an envelope": (
+        MODULATE + "attack_s = 0.1\n",
+        "x.toml, line 8: attack_s is an option of levels, got it with 'drums.mid.dip'",
+    ),
+    "a period of a level": (
+        MODULATE.replace("drums.mid.dip", "novelty") + "beats = 4\n",
+        "x.toml, line 8: beats is an option of the oscillators sine, triangle, saw, square, random, got it with",
+    ),
+    "a seed of a sine": (
+        MODULATE.replace("drums.mid.dip", "beat.sine") + "seed = 4\n",
+        "x.toml, line 8: seed is an option of the oscillators random, got it with 'beat.sine'",
+    ),
+    "a period of nothing": (
+        MODULATE.replace("drums.mid.dip", "beat.sine") + "beats = 0\n",
+        "x.toml, line 8: beats takes a number from 0.015625 to 256, got 0",
+    ),
+    "a broken seed": (
+        MODULATE.replace("drums.mid.dip", "beat.random") + "seed = 0.5\n",
+        "x.toml, line 8: seed takes a whole number from 0 to 4294967295, got 0.5",
+    ),
+    "an oscillator that is not known": (
+        MODULATE.replace("drums.mid.dip", "beat.sinus"),
+        "x.toml, line 6: from does not know 'beat.sinus'; did you mean 'beat.sine'?",
     ),
     "a width of nothing": (
         MODULATE + "sigma_s = 0\n",
