@@ -9,6 +9,7 @@ from avserver.channels import ALL, parse_channels
 from avserver.control.entry import Entry
 from avserver.control.params import MOST_SIGMA, Kind, ParamTable, bend_params
 from avserver.control.patch import (
+    CHROMAS,
     DEFAULT_GLIDE_S,
     FIXED_DIRECTION_PATCHES,
     BendPatch,
@@ -25,7 +26,8 @@ from avserver.seed_list import check_seeds, read_seeds
 from avserver.signals import BANDS, STEMS
 from avserver.transforms import TRANSFORMS
 
-FOLLOWS = ("chroma", "segment", "onsets")
+FOLLOWS = (*CHROMAS, "segment", "onsets")
+ORDERS = ("pitch", "lasting")
 GLIDES = ("spline", "linear")
 # Directions are sorted by how much they do; later ones do next to nothing.
 MOST_DIRECTIONS = 64
@@ -104,12 +106,16 @@ def _refuse_twins(entries: Sequence[Entry], taken: Iterable[str] = ()) -> None:
 
 
 def _choir(entry: Entry, pictures: list[Path]) -> Choir:
-    entry.check_keys(("name", "follows", "layers", "seeds", "onsets", "glide_s", "space", "glide"))
+    entry.check_keys(("name", "follows", "layers", "seeds", "onsets", "glide_s", "space", "glide", "order"))
     follows = entry.choice("follows", FOLLOWS)
     if follows != "onsets" and entry.has("onsets"):
         raise entry.error(f"onsets are for a choir that follows 'onsets', this one follows {follows!r}", "onsets")
-    if follows == "chroma" and entry.has("glide"):
-        raise entry.error("glide is for a choir that goes from seed to seed, one that follows 'chroma' mixes", "glide")
+    if follows in CHROMAS and entry.has("glide"):
+        raise entry.error(
+            f"glide is for a choir that goes from seed to seed, one that follows {follows!r} mixes", "glide"
+        )
+    if follows not in CHROMAS and entry.has("order"):
+        raise entry.error(f"order is for a choir that follows 'chroma', this one follows {follows!r}", "order")
     seeds = _seeds(entry, pictures)
     space = entry.choice("space", SPACES) if entry.has("space") else "w"
     if space == "z" and max(seeds) >= FIRST_PICTURE:
@@ -123,6 +129,7 @@ def _choir(entry: Entry, pictures: list[Path]) -> Choir:
         glide_s=entry.number_of("glide_s", DEFAULT_GLIDE_S, 0.0, LONGEST_S, "s"),
         space=space,
         glide=entry.choice("glide", GLIDES) if entry.has("glide") else "spline",
+        order=entry.choice("order", ORDERS) if entry.has("order") else "pitch",
     )
 
 

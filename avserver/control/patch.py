@@ -21,6 +21,9 @@ from avserver.frame_spec import BendSlot
 # The seed's tempo choir took 24 frames of 1/24 s from one picture to the next.
 DEFAULT_GLIDE_S = 1.0
 
+# What a choir follows that mixes its seeds, instead of going from one to the next.
+CHROMAS = ("chroma", "chroma_sync")
+
 
 @dataclass(frozen=True, slots=True)
 class Choir:
@@ -28,7 +31,8 @@ class Choir:
 
     Attributes:
         name: in its addresses, `/choir/NAME/…`.
-        follows: `chroma` mixes the seeds by pitch class, `segment` and `onsets` go from one to the next.
+        follows: `chroma` mixes the seeds by pitch class, `chroma_sync` too but from note to note, `segment` and
+            `onsets` go from one to the next.
         seeds: at least one; the list repeats when it runs out.
         layers: share of the layers, half-open, 0 is the coarsest and 1 past the finest.
         onsets: the (stem, band) pairs whose onsets it follows; empty unless it follows onsets.
@@ -36,6 +40,8 @@ class Choir:
         space: where its seeds are mixed, see `frame_spec.LatentTerm`.
         glide: `spline` leaves and arrives at rest, `linear` keeps its speed all the way. A choir that follows the
             chroma does neither: it runs after what it hears.
+        order: which seed is whose, for one that follows the chroma: `pitch` gives the first to C, `lasting` to the
+            pitch class that the piece has most of.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Choir:
     glide_s: float = DEFAULT_GLIDE_S
     space: str = "w"
     glide: str = "spline"
+    order: str = "pitch"
 
 
 @dataclass(frozen=True, slots=True)

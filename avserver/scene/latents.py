@@ -5,9 +5,13 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from avserver.control.params import Params
-from avserver.control.patch import Choir
+from avserver.control.patch import CHROMAS, Choir
 from avserver.frame_spec import FIRST_PICTURE, SPACES, LatentTerm
+from avserver.scene.lasting_order import LastingOrder
 from avserver.scene.mixture import Glide, LinearGlide, Pursuit
 from avserver.signals import CHROMA_CLASSES, Signals
 
@@ -23,8 +27,10 @@ class Voice:
 
     - `segment`: seed number segment, from the first on; the list repeats.
     - `onsets`: the next seed at each frame in which one of its onsets arrived; the list repeats.
-    - `chroma`: all seeds at once, weighed by the pitch classes from C on. With fewer than 12 seeds pitch classes share
-      them in turn; of more than 12 the first 12 play, until `/choir/NAME/next` moves them on by one.
+    - `chroma`: all seeds at once, weighed by the pitch classes, from C on or from the one that the piece has most of.
+      With fewer than 12 seeds pitch classes share them in turn; of more than 12 the first 12 play, until
+      `/choir/NAME/next` moves them on by one.
+    - `chroma_sync`: likewise, by the chroma that is held from note to note.
     """
 
     def __init__(self, choir: Choir) -> None:
@@ -36,12 +42,14 @@ class Voice:
         self._seeds = [f"{at}/seed/{number}" for number in range(1, len(choir.seeds) + 1)]
         self._glide = LinearGlide() if choir.glide == "linear" else Glide()
         self._pursuit = Pursuit()
+        self._order = LastingOrder()
         self.reset()
 
     def reset(self) -> None:
         """Stand at the first seed again; the next frame is there at once."""
         self._glide.reset()
         self._pursuit.reset()
+        self._order.reset()
         self._steps = 0
         self._last_s: float | None = None
 
@@ -54,8 +62,9 @@ class Voice:
         self._steps += self._next in params.fired
         # Whatever a panic puts back, it puts back at once.
         glide_s = 0.0 if "/panic" in params.fired else float(params[self._glide_s])
-        if self.choir.follows == "chroma":
-            weights = self._mixed(signals, params, glide_s, t_s)
+        if self.choir.follows in CHROMAS:
+            chroma = signals.chroma if self.choir.follows == "chroma" else signals.chroma_sync
+            weights = self._mixed(chroma, params, glide_s, t_s)
         else:
             weights = self._taken_in_turn(segment, signals, params, glide_s, t_s)
         self._last_s = t_s
@@ -75,12 +84,14 @@ class Voice:
             self._glide.to(seed, glide_s, begin_s)
         return self._glide.at(t_s)
 
-    def _mixed(self, signals: Signals, params: Params, glide_s: float, t_s: float) -> Weights:
+    def _mixed(self, chroma: npt.NDArray[np.float64], params: Params, glide_s: float, t_s: float) -> Weights:
         """Run after the chroma. A seed that is turned while it plays is run after likewise."""
+        if self.choir.order == "lasting":
+            self._order.update(chroma, t_s)
         target: dict[int, float] = {}
-        total = float(signals.chroma.sum())
-        for pitch_class, share in enumerate(signals.chroma.tolist()):
-            seed = self._seed(pitch_class + self._steps, params)
+        total = float(chroma.sum())
+        for place, share in enumerate(chroma[self._order.classes].tolist()):
+            seed = self._seed(place + self._steps, params)
             target[seed] = target.get(seed, 0.0) + (share / total if total > 0.0 else 1.0 / CHROMA_CLASSES)
         self._pursuit.after(target, glide_s, t_s)
         return self._pursuit.at(t_s)

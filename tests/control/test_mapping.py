@@ -299,6 +299,14 @@ BAD = {
         CHOIR.replace("segment", "chroma") + 'glide = "linear"\n',
         "x.toml, line 5: glide is for a choir that goes from seed to seed, one that follows 'chroma' mixes",
     ),
+    "an order of a choir that takes turns": (
+        CHOIR + 'order = "lasting"\n',
+        "x.toml, line 5: order is for a choir that follows 'chroma', this one follows 'segment'",
+    ),
+    "an unknown order": (
+        CHOIR.replace("segment", "chroma_sync") + 'order = "last"\n',
+        "x.toml, line 5: order does not know 'last'; did you mean 'lasting'?",
+    ),
     "directions from nowhere": (
         DIRECTION.replace("ganspace", "gan"),
         "x.toml, line 3: from does not know 'gan'; allowed: ganspace, sefa",

@@ -50,9 +50,12 @@ class Stage:
         segment: int = 0,
         segment_s: float = 0.0,
         chroma: npt.ArrayLike | None = None,
+        chroma_sync: npt.ArrayLike | None = None,
     ) -> FrameSpec:
         self.tick += 1
-        signals = heard(self.t_s, onsets=onsets, segment=segment, segment_s=segment_s, chroma=chroma)
+        signals = heard(
+            self.t_s, onsets=onsets, segment=segment, segment_s=segment_s, chroma=chroma, chroma_sync=chroma_sync
+        )
         params = Params(dict(self.knobs), frozenset(fired))
         self.scene.update(self.t_s, signals, params)
         return self.scene.spec(self.tick, self.t_s, params, self.model)

@@ -76,6 +76,20 @@ def test_a_chroma_choir_is_weighed_by_the_pitch_classes():
     assert only(stage.frame(chroma=chroma)) == pytest.approx(dict(enumerate(chroma)))
 
 
+def test_a_choir_may_follow_the_chroma_that_is_held_from_note_to_note():
+    stage = Stage(MELODY.replace('"chroma"', '"chroma_sync"'))
+    assert only(stage.frame(chroma=one_hot(1), chroma_sync=one_hot(2)))[2] == pytest.approx(1.0)
+
+
+def test_in_the_lasting_order_the_first_seed_is_for_what_the_piece_has_most_of():
+    stage = Stage(MELODY + 'order = "lasting"\n')
+    assert only(stage.frame(chroma=one_hot(7)))[7] == pytest.approx(1.0)  # in pitch order at first
+    for _ in range(60 * FPS):
+        last = stage.frame(chroma=0.6 * one_hot(7) + 0.4 * one_hot(4))
+    weights = only(last)
+    assert (weights[0], weights[1]) == pytest.approx((0.6, 0.4))
+
+
 def test_a_chroma_choir_with_few_seeds_shares_them_and_with_many_plays_twelve():
     few = Stage(MELODY.replace("[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", "[5, 6]"))
     assert only(few.frame(chroma=one_hot(3))) == pytest.approx({5: 0.0, 6: 1.0})
