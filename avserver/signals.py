@@ -21,6 +21,20 @@ class Onset:
     strength: float
 
 
+@dataclass(frozen=True, slots=True)
+class NoteEvent:
+    """A note began or ended: at `t_s` (show time), in a stem; MIDI note 69 is 440 Hz; strength in [0, 1], 0 at its end.
+
+    A stem has one note at a time: every beginning is followed by its end.
+    """
+
+    t_s: float
+    stem: str
+    midi: int
+    on: bool
+    strength: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
     """What is heard at one frame.
@@ -37,6 +51,9 @@ class Signals:
         onsets: every onset that was found since the last frame, oldest first.
         pitch_hz: 0 where there is no pitch.
         pitch_confidence: in [0, 1].
+        bass_pitch_hz: of the lowest note, as it was 0.07 s ago; 0 where there is none.
+        bass_pitch_confidence: in [0, 1].
+        notes: beginnings and ends of the notes of `mix` and `bass` that were found since the last frame, oldest first.
         chroma: (12,) from C, summing to 1, in the tuning of the music; as it was 0.22 s ago.
         chroma_sync: (12,) likewise, held from note to note: it is renewed shortly after each onset of the mix.
         tuning_hz: the A that the music is tuned to, from 425 to 455.
@@ -61,6 +78,9 @@ class Signals:
     onsets: tuple[Onset, ...]
     pitch_hz: float
     pitch_confidence: float
+    bass_pitch_hz: float
+    bass_pitch_confidence: float
+    notes: tuple[NoteEvent, ...]
     chroma: npt.NDArray[np.float64]
     chroma_sync: npt.NDArray[np.float64]
     tuning_hz: float
@@ -84,8 +104,8 @@ def _levels() -> dict:  # type: ignore[type-arg]
         name: (lambda signals, name=name: float(getattr(signals, name)))
         for name in (
             "loudness_lufs", "loudness_short_lufs", "centroid_hz", "flatness", "tuning_hz",
-            "pitch_hz", "pitch_confidence", "tempo_bpm", "beat_phase", "beat", "segment",
-            "segment_confidence", "segment_s", "novelty",
+            "pitch_hz", "pitch_confidence", "bass_pitch_hz", "bass_pitch_confidence",
+            "tempo_bpm", "beat_phase", "beat", "segment", "segment_confidence", "segment_s", "novelty",
         )
     }  # fmt: skip
     for stem in STEMS:

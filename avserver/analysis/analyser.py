@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from avserver.analysis.bass_pitch import DELAY_LOOKS, BassPitch
 from avserver.analysis.chroma import Chroma
 from avserver.analysis.flux import Flux
 from avserver.analysis.gain import Gain
 from avserver.analysis.level import Level
 from avserver.analysis.loudness import Loudness
+from avserver.analysis.notes import Notes
 from avserver.analysis.onset import FullOnsets, Hit, RangeOnsets
 from avserver.analysis.partials import Tones
 from avserver.analysis.pitch import Pitch
@@ -20,7 +22,7 @@ from avserver.analysis.tempo import Beats
 from avserver.analysis.timbre import Timbre
 from avserver.audio.source import AudioSource
 from avserver.errors import ConfigError
-from avserver.signals import Onset, Signals
+from avserver.signals import NoteEvent, Onset, Signals
 
 _BLOCK_S = 1.0  # samples are fetched in pieces of at most this, so a long step needs no long buffer
 _ROUNDING = 1e-3  # of a sample: sums of 1/fps
@@ -88,6 +90,8 @@ class Analyser:
         self._pitch = Pitch(rate, window=listening.pitch_window, hop=hop)
         self._tones = Tones(rate, hop=hop)
         self._chroma = Chroma(self._tones.look_s)
+        self._bass_pitch = BassPitch()
+        self._notes = {"mix": Notes("mix"), "bass": Notes("bass", DELAY_LOOKS * self._tones.look_s)}
         self._beats = Beats(rate, window=window, hop=hop)
         self._segments = Segments(hop_s, len(BEATEN), recurring=listening.recurring_segments)
         self._forget()
@@ -124,6 +128,9 @@ class Analyser:
         self._pitch.reset()
         self._tones.reset()
         self._chroma.reset()
+        self._bass_pitch.reset()
+        for notes in self._notes.values():
+            notes.reset()
         self._beats.reset()
         self._segments.reset()
         self._forget()
@@ -132,6 +139,7 @@ class Analyser:
         self._hops = 0
         self._left: npt.NDArray[np.float32] = np.zeros(0, np.float32)
         self._onsets: list[Onset] = []
+        self._note_events: list[NoteEvent] = []
         self._beats_told = 0.0
 
     def _take(self, block: npt.NDArray[np.float32], due: int) -> None:
@@ -151,16 +159,27 @@ class Analyser:
         self._flux(magnitudes)
         onset = self._full(hop)
         self._note(FULL, onset)
-        for name, onsets in self._ranges.items():
-            self._note(name, onsets(self._flux))
+        in_ranges = {name: onsets(self._flux) for name, onsets in self._ranges.items()}
+        for name, hit in in_ranges.items():
+            self._note(name, hit)
         self._pitch(hop)
         if onset:
             self._chroma.renew()
         if self._tones(hop):
             self._chroma(self._tones)
+            self._bass_pitch(self._tones, self._chroma.tuning)
         self._beats(hop)
         self._segments([self._flux.normalised[name] for name in BEATEN])
         self._hops += 1
+        self._follow_notes(onset, in_ranges["bass"])
+
+    def _follow_notes(self, onset: Hit | None, bass_onset: Hit | None) -> None:
+        """Tell the notes of the mix and of the bass, with the help of their onsets."""
+        now_s = self._hops * self._hop / self._rate
+        pitch, bass, levels = self._pitch, self._bass_pitch, (self._full.level, self._ranges["bass"].level)
+        struck = [hit.strength if hit else 0.0 for hit in (onset, bass_onset)]
+        self._note_events += self._notes["mix"](now_s, pitch.hz, levels[0], struck[0])
+        self._note_events += self._notes["bass"](now_s, bass.hz, levels[1], struck[1])
 
     def _note(self, heard: str, hit: Hit | None) -> None:
         """Keep an onset for every stem and band that it counts for, until the next frame."""
@@ -169,6 +188,7 @@ class Analyser:
 
     def _snapshot(self, t_s: float) -> Signals:
         found, self._onsets = sorted(self._onsets, key=lambda onset: onset.t_s), []
+        notes, self._note_events = sorted(self._note_events, key=lambda note: note.t_s), []
         levels = {name: onsets.level for name, onsets in self._ranges.items()} | {FULL: self._full.level}
         beats = max(self._beats_told, self._beats.beats_until(t_s))
         beat = int(beats) > int(self._beats_told)
@@ -185,6 +205,9 @@ class Analyser:
             onsets=tuple(found),
             pitch_hz=self._pitch.hz,
             pitch_confidence=self._pitch.confidence,
+            bass_pitch_hz=self._bass_pitch.hz,
+            bass_pitch_confidence=self._bass_pitch.confidence,
+            notes=tuple(notes),
             chroma=self._chroma.classes,
             chroma_sync=self._chroma.held,
             tuning_hz=440 * 2 ** (self._chroma.tuning / 12),
