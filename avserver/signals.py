@@ -56,7 +56,7 @@ class Signals:
         notes: beginnings and ends of the notes of `mix` and `bass` that were found since the last frame, oldest first.
         chroma: (12,) from C, summing to 1, in the tuning of the music; as it was 0.22 s ago.
         chroma_sync: (12,) likewise, held from note to note: it is renewed shortly after each onset of the mix.
-        tuning_hz: the A that the music is tuned to, from 425 to 455.
+        tuning_hz: the A that the music is tuned to, from 425 to 456.
         tempo_bpm: 0 until a tempo is known.
         beat_phase: in [0, 1), 0 at the beat.
         beat: True in the first frame after a beat.

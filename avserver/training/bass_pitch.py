@@ -34,8 +34,8 @@ from avserver.analysis.partials import Tones
 RATE, HOP = 44_100, 256
 UNITS = 96
 LOOKS, BATCH, LEARNING_RATE = 215, 32, 3e-3  # 5 s an example
-# Semitones at the least, most often and at the most: some basses play an octave above where most do.
-TRANSPOSITION = (-6, 0, 13)
+# Semitones at the least, most often and at the most: the songs have lower basses than most music has.
+TRANSPOSITION = (-6, 4, 22)
 OUT_OF_TUNE = (-1, 0, 0, 0, 1)  # thirds of a semitone, one as likely as another
 GAIN = 3.0  # the sound is made louder or softer by up to this factor
 DROPOUT = 0.15

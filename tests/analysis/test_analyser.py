@@ -30,9 +30,9 @@ def state(signals):
 
 
 def hear(analyser, times_s):
-    """Return the last state, all onsets and the number of beats of asking at those times."""
+    """Return the last state, all onsets and notes, and the number of beats of asking at those times."""
     signals = [analyser.until(t_s) for t_s in times_s]
-    onsets = sorted((onset for frame in signals for onset in frame.onsets), key=repr)
+    onsets = sorted((event for frame in signals for event in (*frame.onsets, *frame.notes)), key=repr)
     return state(signals[-1]), onsets, sum(frame.beat for frame in signals)
 
 
@@ -129,12 +129,21 @@ def test_any_sound_gives_finite_signals_in_their_ranges(sound):
         assert all(np.isfinite(signals.level(name)) for name in LEVEL_NAMES)
         assert all(-120 <= level <= 3.1 for level in signals.rms_db.values())
         assert all(0 <= level <= 1 for level in signals.onset_strength.values())
+        assert -120 <= signals.loudness_lufs <= 10
+        assert -120 <= signals.loudness_short_lufs <= 10
+        assert 0 <= signals.centroid_hz <= RATE / 2
+        assert 0 <= signals.flatness <= 1
         assert signals.chroma.sum() == pytest.approx(1)
+        assert signals.chroma_sync.sum() == pytest.approx(1)
+        assert 425 <= signals.tuning_hz <= 456
         assert 0 <= signals.pitch_confidence <= 1
+        assert 0 <= signals.bass_pitch_confidence <= 1
+        assert signals.bass_pitch_hz == 0 or 30 <= signals.bass_pitch_hz <= 1050
         assert 0 <= signals.beat_phase < 1
         assert 0 <= signals.novelty <= 1
         assert signals.pitch_hz >= 0
         assert signals.tempo_bpm >= 0
+        assert all(0 <= note.strength <= 1 for note in signals.notes)
         for onset in signals.onsets:
             assert 0 <= onset.strength <= 1
             assert signals.heard_s - 0.06 - 1 / 30 <= onset.t_s < signals.heard_s
