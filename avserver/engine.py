@@ -7,6 +7,7 @@ from multiprocessing.connection import wait
 from typing import Protocol
 
 from avserver.analysis.delayed import Delayed
+from avserver.analysis.knobs import Knobs
 from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
@@ -94,25 +95,29 @@ class Engine:
             signals = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
         with self._meter.time("mapping"):
             params = self._mapper.update(signals, self._desk.values, fired, tick.t_s)
-        self._turn_gain(params)
+        self._ears.turn(_knobs(params))
         with self._meter.time("scene"):
             self._scene.update(tick.t_s, signals, params)
         self._tick, self.signals, self.params = tick, signals, params
         self.onsets += sum(onset.stem == "mix" and onset.band == "full" for onset in signals.onsets)
         return params
 
-    def _turn_gain(self, params: Params) -> None:
-        """Have the next tick heard with the automatic gain as it stands now."""
-        gain = self._analyser.gain
-        gain.auto = bool(params["/audio/gain_auto"])
-        gain.max_db = float(params["/audio/gain_max_db"])
-        gain.half_life_s = float(params["/audio/gain_half_life_s"])
-
     def spec(self, model: ModelShape) -> FrameSpec:
         """Return the last tick as `model` is to draw it. Call `step` first."""
         assert self.params is not None, "no step has been taken"
         with self._meter.time("scene"):
             return self._scene.spec(self._tick.index, self._tick.t_s, self.params, model)
+
+
+def _knobs(params: Params) -> Knobs:
+    """Return how the next tick is to be heard."""
+    return Knobs(
+        gain_auto=bool(params["/audio/gain_auto"]),
+        gain_max_db=float(params["/audio/gain_max_db"]),
+        gain_half_life_s=float(params["/audio/gain_half_life_s"]),
+        slowest_bpm=float(params["/tempo/slowest_bpm"]),
+        fastest_bpm=float(params["/tempo/fastest_bpm"]),
+    )
 
 
 class LiveShow:

@@ -59,8 +59,10 @@ class Signals:
         tuning_hz: the A that the music is tuned to, from 425 to 456.
         tempo_bpm: 0 until a tempo is known.
         beat_phase: in [0, 1), 0 at the beat.
-        beat: True in the first frame after a beat.
+        beat: True in the first frame at or after a beat; it is told when it is due, not when it was heard.
         beats: beats since the first, with the fraction of the one that is running; never goes back.
+        beat_s: show time of the newest beat (s), 0 before the first.
+        beat_confidence: in [0, 1], how sure tempo and phase are.
         segment: index of the tempo segment, from 0.
         segment_confidence: in [0, 1], how sure it is that the music still has the segment's tempo.
         segment_s: show time at which the segment began (s), which is before it was known.
@@ -88,6 +90,8 @@ class Signals:
     beat_phase: float
     beat: bool
     beats: float
+    beat_s: float
+    beat_confidence: float
     segment: int
     segment_confidence: float = 0.0
     segment_s: float = 0.0
@@ -105,7 +109,8 @@ def _levels() -> dict:  # type: ignore[type-arg]
         for name in (
             "loudness_lufs", "loudness_short_lufs", "centroid_hz", "flatness", "tuning_hz",
             "pitch_hz", "pitch_confidence", "bass_pitch_hz", "bass_pitch_confidence",
-            "tempo_bpm", "beat_phase", "beat", "segment", "segment_confidence", "segment_s", "novelty",
+            "tempo_bpm", "beat_phase", "beat", "beats", "beat_s", "beat_confidence",
+            "segment", "segment_confidence", "segment_s", "novelty",
         )
     }  # fmt: skip
     for stem in STEMS:

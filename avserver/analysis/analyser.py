@@ -9,6 +9,7 @@ from avserver.analysis.bass_pitch import DELAY_LOOKS, BassPitch
 from avserver.analysis.chroma import Chroma
 from avserver.analysis.flux import Flux
 from avserver.analysis.gain import Gain
+from avserver.analysis.knobs import Knobs
 from avserver.analysis.level import Level
 from avserver.analysis.loudness import Loudness
 from avserver.analysis.notes import Notes
@@ -18,7 +19,7 @@ from avserver.analysis.pitch import Pitch
 from avserver.analysis.segments import Segments
 from avserver.analysis.spectrum import Spectrum
 from avserver.analysis.stems import FULL, HEARD, HEARD_FOR, RANGES_HZ
-from avserver.analysis.tempo import Beats
+from avserver.analysis.tempo import Beats, BeatTracker
 from avserver.analysis.timbre import Timbre
 from avserver.audio.source import AudioSource
 from avserver.errors import ConfigError
@@ -67,9 +68,6 @@ class Analyser:
     Args:
         source: where the samples come from; the analyser is its only reader.
         listening: windows and hop.
-
-    Attributes:
-        gain: how the strengths of onsets are scaled; it can be turned while it listens.
     """
 
     def __init__(self, source: AudioSource, listening: Listening | None = None) -> None:
@@ -81,18 +79,18 @@ class Analyser:
         self._level = Level(self._spectrum, hop_s)
         self._loudness = Loudness(rate, hop=hop)
         self._timbre = Timbre(self._spectrum)
-        self.gain = Gain()
-        self._full = FullOnsets(rate, window=window, hop=hop, gain=self.gain)
+        self._gain = Gain()
+        self._full = FullOnsets(rate, window=window, hop=hop, gain=self._gain)
         self._flux = Flux(self._spectrum, RANGES_HZ, hop_s)
         self._ranges = {
-            name: RangeOnsets(heard, rate, window=window, hop=hop, gain=self.gain) for name, heard in HEARD.items()
+            name: RangeOnsets(heard, rate, window=window, hop=hop, gain=self._gain) for name, heard in HEARD.items()
         }
         self._pitch = Pitch(rate, window=listening.pitch_window, hop=hop)
         self._tones = Tones(rate, hop=hop)
         self._chroma = Chroma(self._tones.look_s)
         self._bass_pitch = BassPitch()
         self._notes = {"mix": Notes("mix"), "bass": Notes("bass", DELAY_LOOKS * self._tones.look_s)}
-        self._beats = Beats(rate, window=window, hop=hop)
+        self._beats: BeatTracker = Beats(self._spectrum, hop_s)
         self._segments = Segments(hop_s, len(BEATEN), recurring=listening.recurring_segments)
         self._forget()
 
@@ -113,6 +111,12 @@ class Analyser:
             if block.size == 0:
                 break  # a live source that is behind
         return self._snapshot(t_s)
+
+    def turn(self, knobs: Knobs) -> None:
+        """Have what follows heard as the knobs say."""
+        gain = self._gain
+        gain.auto, gain.max_db, gain.half_life_s = knobs.gain_auto, knobs.gain_max_db, knobs.gain_half_life_s
+        self._beats.keep_within(knobs.slowest_bpm, knobs.fastest_bpm)
 
     def reset(self) -> None:
         """Start again at show time 0, the source too."""
@@ -168,7 +172,7 @@ class Analyser:
         if self._tones(hop):
             self._chroma(self._tones)
             self._bass_pitch(self._tones, self._chroma.tuning)
-        self._beats(hop)
+        self._beats(magnitudes)
         self._segments([self._flux.normalised[name] for name in BEATEN])
         self._hops += 1
         self._follow_notes(onset, in_ranges["bass"])
@@ -190,6 +194,7 @@ class Analyser:
         found, self._onsets = sorted(self._onsets, key=lambda onset: onset.t_s), []
         notes, self._note_events = sorted(self._note_events, key=lambda note: note.t_s), []
         levels = {name: onsets.level for name, onsets in self._ranges.items()} | {FULL: self._full.level}
+        # A source that is behind may have let the clock run on too far; then it waits.
         beats = max(self._beats_told, self._beats.beats_until(t_s))
         beat = int(beats) > int(self._beats_told)
         self._beats_told = beats
@@ -215,6 +220,8 @@ class Analyser:
             beat_phase=beats % 1.0,
             beat=beat,
             beats=beats,
+            beat_s=self._beats.beat_s_until(t_s),
+            beat_confidence=self._beats.confidence,
             segment=self._segments.index,
             segment_confidence=self._segments.confidence,
             segment_s=self._segments.start_s,

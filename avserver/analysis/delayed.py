@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
+from avserver.analysis.knobs import Knobs
 from avserver.signals import Signals
 
 
@@ -13,12 +14,15 @@ class Listener(Protocol):
     def until(self, t_s: float) -> Signals:
         """Return the state at `t_s` (show time, s; it never goes back) and all onsets since the last call."""
 
+    def turn(self, knobs: Knobs) -> None:
+        """Have what follows heard as the knobs say."""
+
     def reset(self) -> None:
         """Start again at show time 0."""
 
 
 class Delayed:
-    """Has a listener hear what was there `delay_s` ago, and moves the times of its onsets to now.
+    """Has a listener hear what was there `delay_s` ago, and moves the times of what it tells to now.
 
     The delay may change at any time. While it grows, time stands still for the listener; when it shrinks, the listener
     catches up: nothing is heard twice, and nothing is left out.
@@ -44,8 +48,18 @@ class Delayed:
         late_s = t_s - self._heard_s
         if late_s == 0.0:
             return signals
-        onsets = tuple(dataclasses.replace(onset, t_s=onset.t_s + late_s) for onset in signals.onsets)
-        return dataclasses.replace(signals, t_s=t_s, onsets=onsets)
+        return dataclasses.replace(
+            signals,
+            t_s=t_s,
+            onsets=tuple(dataclasses.replace(onset, t_s=onset.t_s + late_s) for onset in signals.onsets),
+            notes=tuple(dataclasses.replace(note, t_s=note.t_s + late_s) for note in signals.notes),
+            beat_s=signals.beat_s + late_s,
+            segment_s=signals.segment_s + late_s,
+        )
+
+    def turn(self, knobs: Knobs) -> None:
+        """Have what follows heard as the knobs say."""
+        self._listener.turn(knobs)
 
     def reset(self) -> None:
         """Start again at show time 0."""

@@ -1,76 +1,130 @@
-"""Tempo and beats."""
+"""Tempo and beats: a clock that follows the music."""
 
-import aubio
-import numpy as np
-import numpy.typing as npt
+from typing import Protocol
 
-SLOWEST_BPM, FASTEST_BPM = 40.0, 240.0
-HOP = 512  # aubio's tracker follows better at this hop than at 256 (beat F .71 against .59 on rendered songs)
-# aubio's confidence in the first beat. It finds some tempo in noise and in a steady tone too, at up to 0.11.
-SURE = 0.12
+from avserver.analysis.bands import Bands
+from avserver.analysis.beat_clock import BeatClock
+from avserver.analysis.beat_network import HEARD_AFTER_S, STEP_S, BeatNetwork
+from avserver.analysis.beat_states import FASTEST_BPM, SLOWEST_BPM, BeatStates
+from avserver.analysis.network import load_weights
+from avserver.analysis.spectrum import Magnitudes, Spectrum
+from avserver.bundled import bundled
+
+# The clock is started by a tempo that is that sure, and follows the music while it is.
+STARTS_AT, FOLLOWS_AT = 0.3, 0.1
+# After so long a silence nothing speaks for or against any beat: longer than two of the slowest beats.
+PAUSE_S = 2.2
+
+
+class BeatTracker(Protocol):
+    """What the analyser asks of whoever follows the beat."""
+
+    @property
+    def bpm(self) -> float:
+        """Quarter notes a minute, 0 until a tempo is known."""
+
+    @property
+    def confidence(self) -> float:
+        """How sure tempo and phase are, in [0, 1]."""
+
+    def __call__(self, magnitudes: Magnitudes) -> None:
+        """Take the spectrum of one hop."""
+
+    def beats_until(self, t_s: float) -> float:
+        """Return beats with the fraction of the one that is running; 0 until a tempo is known, and never less."""
+
+    def beat_s_until(self, t_s: float) -> float:
+        """Return the show time (s) of the newest beat."""
+
+    def keep_within(self, slowest_bpm: float, fastest_bpm: float) -> None:
+        """Tell no slower and no faster tempo from now on."""
+
+    def reset(self) -> None:
+        """Forget all that was heard."""
 
 
 class Beats:
-    """aubio's beat tracker, and a clock that runs on between its beats.
+    """A network says how much each step sounds like a beat, the states say what tempo and phase explain it best, and
+    a clock runs on with them.
 
-    The clock is a count of beats with a fraction: aubio's beats set it, its tempo carries it on. A beat that
-    aubio misses is counted all the same; one that it finds early or late moves the clock and is counted once.
+    The clock looks ahead: a beat is counted when it is due, not when it was heard. In a pause it runs on.
 
     Args:
-        sample_rate: samples per second (Hz).
-        window: samples a spectrum looks at.
-        hop: samples between two calls.
+        spectrum: the one whose magnitudes will be given.
+        hop_s: seconds between two calls.
+        network: hears the beats; None for the one that comes with avserver.
 
-    Attributes:
-        bpm: quarter notes a minute, 0 until a tempo is known.
     """
 
-    def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
-        self._rate, self._hop = sample_rate, hop
-        self._block = max(HOP, hop)
-        window = max(window, self._block)
-        self._make = lambda: aubio.tempo("default", window, self._block, sample_rate)
+    _silent_s: float
+
+    def __init__(self, spectrum: Spectrum, hop_s: float, network: BeatNetwork | None = None) -> None:
+        self._hop_s = hop_s
+        self._every = max(1, round(STEP_S / hop_s))
+        self._bands = Bands(spectrum)
+        self._network = network or BeatNetwork(load_weights(bundled("models", "beats.safetensors")))
+        self._states = BeatStates(self._every * hop_s)
+        self._clock = BeatClock()
+        self._within = SLOWEST_BPM, FASTEST_BPM
         self.reset()
 
-    def __call__(self, samples: npt.NDArray[np.float32]) -> None:
-        """Take one hop."""
-        at = self._heard % self._block
-        self._newest[at : at + self._hop] = samples
-        self._heard += self._hop
-        if at + self._hop == self._block and self._tempo(self._newest)[0] > 0:
-            self._set()
-        elif self.bpm and self._heard / self._rate - self._last_s >= 60 / self.bpm:
-            self._last_s += 60 / self.bpm
-            self._count += 1
+    def __call__(self, magnitudes: Magnitudes) -> None:
+        """Take the spectrum of one hop."""
+        self._hops += 1
+        self._clock.advance(self._hops * self._hop_s)
+        if self._hops % self._every == 0:
+            rows = self._bands(magnitudes)
+            beat, _ = self._network(rows)
+            self._silent_s = 0.0 if self._bands.loud else self._silent_s + self._every * self._hop_s
+            self._follow(beat if self._silent_s < PAUSE_S else None)
+
+    @property
+    def bpm(self) -> float:
+        """Quarter notes a minute, 0 until a tempo is known."""
+        return 60 / self._clock.period_s if self._clock.period_s else 0.0
+
+    @property
+    def confidence(self) -> float:
+        """How sure tempo and phase are, and whether beats were heard lately where they were due, in [0, 1]."""
+        return self._confidence
 
     def beats_until(self, t_s: float) -> float:
-        """Return beats since the first, with the fraction of the one that is running; 0 until a tempo is known.
+        """Return beats with the fraction of the one that is running; 0 until a tempo is known, and never less.
 
         Args:
             t_s: show time (s), not before the end of the last hop. The clock runs on by less than two beats.
         """
-        if not self.bpm:
-            return 0.0
-        return self._count + min(max(0.0, (t_s - self._last_s) * self.bpm / 60), 1.999)
+        return self._clock.count_until(t_s)
+
+    def beat_s_until(self, t_s: float) -> float:
+        """Return the show time (s) of the newest beat, 0 before the first."""
+        return self._clock.beat_until(t_s)
+
+    def keep_within(self, slowest_bpm: float, fastest_bpm: float) -> None:
+        """Tell no slower and no faster tempo from now on; of half and double, what lies within is told."""
+        if (slowest_bpm, fastest_bpm) != self._within:
+            self._within = slowest_bpm, fastest_bpm
+            self._states.keep_within(slowest_bpm, fastest_bpm)
 
     def reset(self) -> None:
-        """Forget all samples."""
-        self._tempo = self._make()
-        self._newest = np.zeros(self._block, np.float32)
-        self._heard = 0
-        self._count = 0
-        self._last_s = 0.0
-        self.bpm = 0.0
+        """Forget all that was heard."""
+        self._hops = 0
+        self._silent_s = 0.0
+        self._confidence = 0.0
+        self._bands.reset()
+        self._network.reset()
+        self._states.reset()
+        self._clock.reset()
 
-    def _set(self) -> None:
-        """Set the clock by the beat that aubio has just found."""
-        bpm = float(self._tempo.get_bpm())
-        unsure = not self.bpm and self._tempo.get_confidence() < SURE
-        if unsure or not SLOWEST_BPM <= bpm <= FASTEST_BPM:
+    def _follow(self, activation: float | None) -> None:
+        """Take how much this step sounds like a beat; None in silence."""
+        self._states(activation)
+        best = self._states.best
+        self._confidence = best.confidence
+        if best.confidence < (FOLLOWS_AT if self._clock.period_s else STARTS_AT):
             return
-        beat_s = min(self._heard, int(self._tempo.get_last())) / self._rate
-        # Less than half a period after the last one it is that same beat, heard again and better.
-        if not self.bpm or beat_s - self._last_s > 30 / bpm:
-            self._count += 1
-        self._last_s = beat_s
-        self.bpm = bpm
+        phase = (best.phase + HEARD_AFTER_S / best.period_s) % 1.0
+        if self._clock.period_s:
+            self._clock.steer(best.period_s, phase)
+        else:
+            self._clock.start(best.period_s, phase)

@@ -209,6 +209,8 @@ FIXED: tuple[Param, ...] = (
         "/audio/gain_max_db", 30.0, 0.0, 60.0, "music softer than loud music by this still plays in full", "dB", 0.0
     ),
     _float("/audio/gain_half_life_s", 4.0, 0.5, 60.0, "after so long a loud onset counts half as much", "s", 0.0),
+    _float("/tempo/slowest_bpm", 55.0, 40.0, 240.0, "no slower tempo is told: raise it for double", "bpm", 0.0),
+    _float("/tempo/fastest_bpm", 215.0, 40.0, 240.0, "no faster tempo is told: lower it for half", "bpm", 0.0),
     _bool("/segment/auto", True, "tempo changes in the music switch the segment"),
     _int("/segment/select", 0, 0, 127, "the segment to go to"),
     _trigger("/segment/next", "go to the next segment"),

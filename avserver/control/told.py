@@ -22,6 +22,7 @@ from functools import partial
 
 import numpy as np
 
+from avserver.analysis.knobs import Knobs
 from avserver.errors import ParamError
 from avserver.signals import BANDS, CHROMA_CLASSES, STEMS, Onset, Signals
 
@@ -71,7 +72,8 @@ class Told:
         self._chroma = self._quiet.chroma
         self._bpm = 0.0
         self._tempo_was_told = False
-        self._phase, self._phase_s = 0.0, 0.0
+        self._beats_then, self._then_s = 0.0, 0.0  # beats since the first, with a fraction, and when that was
+        self._beats = 0.0
         self._beat_s: float | None = None
         self._beat = False
         self._segment, self._novelty = 0, 0.0
@@ -79,6 +81,9 @@ class Told:
     def commands(self) -> dict[str, Callable[[Arguments], None]]:
         """Return what to call with the arguments of a message, by address. Each raises ParamError for bad ones."""
         return {ROOT + name: partial(self._take, name) for name in NAMES}
+
+    def turn(self, knobs: Knobs) -> None:
+        """Do nothing: there is no sound here that could be heard otherwise."""
 
     def fetch(self, now_s: float) -> None:
         """Let what was told since the last call have happened at `now_s` (show time, s)."""
@@ -92,6 +97,8 @@ class Told:
             change(at_s)
         onsets, self._onsets = tuple(self._onsets), []
         beat, self._beat = self._beat, False
+        # A beat that is told later than the tempo promised must not set the count back: it waits.
+        self._beats = max(self._beats, self._beats_at(t_s))
         return dataclasses.replace(
             self._quiet,
             t_s=t_s,
@@ -105,9 +112,12 @@ class Told:
             pitch_hz=self._pitch[0],
             pitch_confidence=self._pitch[1],
             chroma=self._chroma,
+            chroma_sync=self._chroma,
             tempo_bpm=self._bpm,
-            beat_phase=self._phase_at(t_s),
+            beat_phase=self._beats_at(t_s) % 1.0,
             beat=beat,
+            beats=self._beats,
+            beat_s=self._beat_s or 0.0,
             segment=self._segment,
             novelty=self._novelty,
         )
@@ -176,14 +186,15 @@ class Told:
             self._bpm = 60 / (t_s - self._beat_s)
         self._beat_s = t_s
         self._beat = True
-        self._phase, self._phase_s = 0.0, t_s
+        self._beats_then, self._then_s = float(round(self._beats_at(t_s))), t_s
 
     def _hear_tempo(self, bpm: float, t_s: float) -> None:
-        self._phase, self._phase_s = self._phase_at(t_s), t_s
+        self._beats_then, self._then_s = self._beats_at(t_s), t_s
         self._bpm, self._tempo_was_told = bpm, True
 
-    def _phase_at(self, t_s: float) -> float:
-        return (self._phase + (t_s - self._phase_s) * self._bpm / 60) % 1.0
+    def _beats_at(self, t_s: float) -> float:
+        """Return beats since the first, as the tempo has it."""
+        return self._beats_then + (t_s - self._then_s) * self._bpm / 60
 
 
 def refusals() -> dict[str, Callable[[Arguments], None]]:

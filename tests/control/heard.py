@@ -43,6 +43,8 @@ def heard(
         beat_phase=0.0,
         beat=False,
         beats=beats,
+        beat_s=0.0,
+        beat_confidence=0.0,
         segment=segment,
         segment_s=segment_s,
         novelty=0.0,

@@ -140,6 +140,8 @@ def signals(index: int) -> Signals:
         beat_phase=phase,
         beat=hit,
         beats=t_s * TEMPO_BPM / 60,
+        beat_s=0.0,
+        beat_confidence=0.5,
         segment=1,
         novelty=0.1,
     )
