@@ -29,6 +29,7 @@ class Bands:
 
     Attributes:
         size: numbers that a call returns: the bands, then their rises.
+        low_hz: (size // 2,) where each band begins.
         loud: whether there was anything but silence in the last spectrum.
     """
 
@@ -42,7 +43,8 @@ class Bands:
             bins = _bins(spectrum, low_hz, high_hz)
             self._weights[bins, band] = COMPRESSION / max(1, bins.stop - bins.start)
         self._quiet = np.log1p(COMPRESSION * 10 ** (SILENCE_DB / 20))
-        self.size = 2 * self._weights.shape[1]
+        self.low_hz = edges_hz[:-1]
+        self.size = 2 * self.low_hz.size
         self.reset()
 
     def __call__(self, magnitudes: Magnitudes) -> Rows:

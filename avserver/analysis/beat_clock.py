@@ -1,6 +1,6 @@
 """Beat clock: a count of beats that never goes back, steered towards what is heard."""
 
-STEERING_S = 0.3  # in which most of a difference between clock and music is made good
+STEERING_S = 0.15  # in which most of a difference between clock and music is made good
 SLOWEST, FASTEST = 0.25, 2.0  # of the music's tempo, while the clock catches up with it or waits for it
 # How far ahead of the last hop the clock may be asked (beats), so that it stands still when nothing arrives.
 FURTHEST = 1.999

@@ -10,13 +10,11 @@ SLOWEST_BPM, FASTEST_BPM = 55.0, 215.0
 USUAL_BPM, SPREAD_OCTAVES = 115.0, 1.0
 
 # A beat lasts this share of its period; elsewhere an activation speaks against the state.
-BEAT_SHARE = 1 / 16
+BEAT_SHARE = 1 / 12
 # How hard it is to change the period at a beat: by 1 % is e times less likely than not at all.
 STEADINESS = 100.0
 # Share of the probability that moves to any tempo at a beat, and to any tempo and place at a step: music may jump.
 JUMP, LEAK = 1e-3, 1e-5
-# Beats can be heard where they are due when the activation there was this high on average over the last SUPPORT_S.
-SUPPORTED, SUPPORT_S = 0.25, 3.0
 # An activation is no surer than this; a beat that is missing leaves a state this likely.
 SUREST, FAINTEST = 0.99, 0.05
 # Steps are not independent of each other, as the filter takes them to be: each counts by this power only.
@@ -34,8 +32,7 @@ class Estimate:
     Attributes:
         period_s: of a beat (s).
         phase: in [0, 1), 0 at the beat.
-        confidence: in [0, 1]: how likely this tempo is, how much its states agree on the phase, and whether beats were
-            heard lately where they were due.
+        confidence: in [0, 1]: how likely this tempo is, and how much its states agree on the phase.
     """
 
     period_s: float
@@ -53,13 +50,16 @@ class BeatStates:
 
     Args:
         step_s: seconds between two calls.
+
+    Attributes:
+        due: how likely it was, before the last step was heard, that it is a beat.
     """
 
+    due: float
     _likely: Array
 
     def __init__(self, step_s: float) -> None:
         self._step_s = step_s
-        self._new = min(1.0, step_s / SUPPORT_S)
         periods = np.arange(round(60 / FASTEST_BPM / step_s), round(60 / SLOWEST_BPM / step_s) + 1)
         self._periods = periods
         self._first = np.cumsum(periods) - periods
@@ -85,9 +85,7 @@ class BeatStates:
         likely[1:] = likely[:-1].copy()
         likely[self._first] = at_end @ self._change
         likely += LEAK * (self._start - likely)
-        due = float(likely[self._beats].sum())
-        self._due += self._new * (due - self._due)
-        self._heard += self._new * (due * (activation or 0.0) - self._heard)
+        self.due = float(likely[self._beats].sum())
         if activation is not None:
             beat = min(SUREST, max(FAINTEST, activation))
             likely[self._beats] *= (beat / (1 - beat) * (1 / BEAT_SHARE - 1)) ** TRUST
@@ -104,9 +102,8 @@ class BeatStates:
         states = slice(self._first[low], self._last[high - 1] + 1)
         mean = complex(self._likely[states] @ self._phasors[states])
         period = float(of_period[low:high] @ self._periods[low:high]) / float(near[at])
-        support = min(1.0, self._heard / self._due / SUPPORTED)
         phase = float(np.angle(mean)) / (2 * np.pi) % 1.0
-        return Estimate(period * self._step_s, phase, min(1.0, abs(mean)) * support)
+        return Estimate(period * self._step_s, phase, min(1.0, abs(mean)))
 
     def keep_within(self, slowest_bpm: float, fastest_bpm: float) -> None:
         """Leave out all tempi beyond these; what is left of the probabilities stays."""
@@ -121,7 +118,7 @@ class BeatStates:
     def reset(self) -> None:
         """Forget what was heard."""
         self._likely = self._start.copy()
-        self._due, self._heard = BEAT_SHARE, 0.0
+        self.due = BEAT_SHARE
 
     def _allow(self, allowed: npt.NDArray[np.bool_]) -> None:
         """Work out how likely each tempo is at the beginning and after each other one."""

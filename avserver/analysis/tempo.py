@@ -1,5 +1,6 @@
 """Tempo and beats: a clock that follows the music."""
 
+import math
 from typing import Protocol
 
 from avserver.analysis.bands import Bands
@@ -7,6 +8,7 @@ from avserver.analysis.beat_clock import BeatClock
 from avserver.analysis.beat_network import HEARD_AFTER_S, STEP_S, BeatNetwork
 from avserver.analysis.beat_states import FASTEST_BPM, SLOWEST_BPM, BeatStates
 from avserver.analysis.network import load_weights
+from avserver.analysis.rises import Rises
 from avserver.analysis.spectrum import Magnitudes, Spectrum
 from avserver.bundled import bundled
 
@@ -14,6 +16,13 @@ from avserver.bundled import bundled
 STARTS_AT, FOLLOWS_AT = 0.3, 0.1
 # After so long a silence nothing speaks for or against any beat: longer than two of the slowest beats.
 PAUSE_S = 2.2
+
+
+# Rises are sharp one step after what rose; the network tells a beat later, and both shall speak of the same step.
+RISES_AFTER = 1
+# Beats can be heard where they are due when the network was this sure of them on average over the last HEARD_S.
+HEARD, HEARD_S = 0.25, 3.0
+FAINTEST, SUREST = 0.05, 0.99  # an ear that hears nothing, or is certain, counts no more than that
 
 
 class BeatTracker(Protocol):
@@ -44,10 +53,12 @@ class BeatTracker(Protocol):
 
 
 class Beats:
-    """A network says how much each step sounds like a beat, the states say what tempo and phase explain it best, and
-    a clock runs on with them.
+    """Two ears say how much each step is like a beat, the states say what tempo and phase explain it best, and a clock
+    runs on with them.
 
-    The clock looks ahead: a beat is counted when it is due, not when it was heard. In a pause it runs on.
+    One ear is a network, the other just notices what gets louder. They err on different music: together they are
+    right more often than either. The clock looks ahead: a beat is counted when it is due, not when it was heard. In a
+    pause it runs on.
 
     Args:
         spectrum: the one whose magnitudes will be given.
@@ -63,7 +74,9 @@ class Beats:
         self._every = max(1, round(STEP_S / hop_s))
         self._bands = Bands(spectrum)
         self._network = network or BeatNetwork(load_weights(bundled("models", "beats.safetensors")))
-        self._states = BeatStates(self._every * hop_s)
+        self._step_s = self._every * hop_s
+        self._rises = Rises(self._bands, self._step_s, delay=round(HEARD_AFTER_S / STEP_S) - RISES_AFTER)
+        self._states = BeatStates(self._step_s)
         self._clock = BeatClock()
         self._within = SLOWEST_BPM, FASTEST_BPM
         self.reset()
@@ -75,8 +88,10 @@ class Beats:
         if self._hops % self._every == 0:
             rows = self._bands(magnitudes)
             beat, _ = self._network(rows)
-            self._silent_s = 0.0 if self._bands.loud else self._silent_s + self._every * self._hop_s
-            self._follow(beat if self._silent_s < PAUSE_S else None)
+            rise = self._rises(rows[rows.size // 2 :])
+            self._silent_s = 0.0 if self._bands.loud else self._silent_s + self._step_s
+            self._states(_together(beat, rise) if self._silent_s < PAUSE_S else None)
+            self._follow(beat)
 
     @property
     def bpm(self) -> float:
@@ -111,20 +126,30 @@ class Beats:
         self._hops = 0
         self._silent_s = 0.0
         self._confidence = 0.0
+        self._due, self._heard = 1e-3, 0.0  # so little that the first steps count at once
         self._bands.reset()
         self._network.reset()
+        self._rises.reset()
         self._states.reset()
         self._clock.reset()
 
-    def _follow(self, activation: float | None) -> None:
-        """Take how much this step sounds like a beat; None in silence."""
-        self._states(activation)
+    def _follow(self, beat: float) -> None:
+        """Have the clock follow the states; `beat` is what the network made of this step."""
+        new = min(1.0, self._step_s / HEARD_S)
+        self._due += new * (self._states.due - self._due)
+        self._heard += new * (self._states.due * beat - self._heard)
         best = self._states.best
-        self._confidence = best.confidence
-        if best.confidence < (FOLLOWS_AT if self._clock.period_s else STARTS_AT):
+        self._confidence = best.confidence * min(1.0, self._heard / self._due / HEARD)
+        if self._confidence < (FOLLOWS_AT if self._clock.period_s else STARTS_AT):
             return
         phase = (best.phase + HEARD_AFTER_S / best.period_s) % 1.0
         if self._clock.period_s:
             self._clock.steer(best.period_s, phase)
         else:
             self._clock.start(best.period_s, phase)
+
+
+def _together(*ears: float) -> float:
+    """Return what ears that say how likely a beat is, each in [0, 1], say together: the mean of their logits."""
+    heard = [min(SUREST, max(FAINTEST, ear)) for ear in ears]
+    return 1 / (1 + math.exp(-sum(math.log(ear / (1 - ear)) for ear in heard) / len(heard)))

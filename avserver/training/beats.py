@@ -1,8 +1,8 @@
 """Train the network that hears beats: `python -m avserver.training.beats SONGS -o models/beats.safetensors`.
 
 SONGS is a folder of rendered songs as `avserver.training.music` writes them. Each example is a few seconds of one: its
-stems mixed anew, some left out, bent by an equaliser, faster or slower, louder or softer, over noise. A few examples
-are metronomes, and a few have no beat at all.
+stems mixed anew, each bent by an equaliser, some left out, faster or slower, louder or softer, over noise. A few
+examples are metronomes, and a few have no beat at all.
 """
 
 import argparse
@@ -32,8 +32,9 @@ POOL, FRESH = (
     512,
     8,
 )  # examples at hand, and how many of them each batch replaces: making one takes longer than using it
-FASTEST, SLOWEST = 1.18, 0.85  # a song is played at that many times its speed
+FASTEST, SLOWEST = 1.25, 0.8  # a song is played at that many times its speed
 METRONOMES, BEATLESS = 0.06, 0.04  # share of the examples
+MASKED = 0.3  # share of the examples that lack some of their bands
 LEARNING_RATE = 3e-3
 DOWNBEATS = 0.5  # weight of the downbeats in the loss
 
@@ -80,14 +81,19 @@ class Songs:
             example = beatless(self._rng)
         else:
             example = excerpt(self._folders[int(self._rng.integers(len(self._folders)))], self._rng)
-        rows = self.features(example.samples, equaliser(self._spectrum.hz, self._rng))
+        rows = self.features(example.samples)
+        if self._rng.random() < MASKED:
+            # Without a stretch of the bands the beat must be heard in the others.
+            bands = rows.shape[1] // 2
+            first, width = int(self._rng.integers(bands)), int(self._rng.integers(3, 14))
+            rows[:, first : min(first + width, bands)] = rows[:, bands + first :][:, :width] = 0
         return rows, np.stack([target(example.beats_s), target(example.downbeats_s)], axis=1)
 
-    def features(self, samples: Samples, gains: Rows | float) -> Rows:
-        """Return (STEPS, inputs): what the network will be given of that sound, after an equaliser."""
+    def features(self, samples: Samples) -> Rows:
+        """Return (STEPS, inputs): what the network will be given of that sound."""
         padded = np.concatenate([np.zeros(WINDOW - STEP, np.float32), samples])
         frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::STEP][:STEPS]
-        return self._bands.of(np.abs(np.fft.rfft(frames * self._window, axis=1)).astype(np.float32) * gains)
+        return self._bands.of(np.abs(np.fft.rfft(frames * self._window, axis=1)).astype(np.float32))
 
 
 def target(times_s: npt.NDArray[np.float64]) -> Rows:
@@ -105,7 +111,8 @@ def excerpt(folder: Path, rng: np.random.Generator) -> Example:
     """Return a few seconds of a song, mixed and played otherwise than it was."""
     truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     speed = rng.uniform(SLOWEST, FASTEST) if rng.random() < 0.8 else 1.0
-    needed = int(STEPS * STEP * speed) + 2
+    # A length without large prime factors, or the equaliser's Fourier transform takes ten times as long.
+    needed = (int(STEPS * STEP * speed) // 4096 + 1) * 4096
     mixed = np.zeros(needed, np.float32)
     stems = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in STEM_NAMES}
     start = int(rng.integers(0, max(1, stems["drums"].size - needed)))
@@ -114,8 +121,9 @@ def excerpt(folder: Path, rng: np.random.Generator) -> Example:
     for name, stem in stems.items():
         if missing == name or (missing == "both" and name != "drums"):
             continue
-        part = stem[start : start + needed].astype(np.float32) / 32_768
-        mixed[: part.size] += part * 10 ** (rng.uniform(-10, 6) / 20)
+        part = np.zeros(needed, np.float32)
+        part[: stem.size - start] = stem[start : start + needed] / np.float32(32_768)
+        mixed += equalised(part, rng) * np.float32(10 ** (rng.uniform(-10, 6) / 20))
     samples = np.interp(np.arange(STEPS * STEP) * speed, np.arange(needed), mixed).astype(np.float32)
     start_s = start / RATE
     beats_s, downbeats_s = ((np.array(truth[key]) - start_s) / speed for key in ("beats_s", "downbeats_s"))
@@ -180,11 +188,12 @@ def beatless(rng: np.random.Generator) -> Example:
     return Example(np.zeros(size, np.float32), none, none)
 
 
-def equaliser(hz: npt.NDArray[np.float64], rng: np.random.Generator) -> Rows:
-    """Return a gain for each bin: a smooth curve through random decibels, two octaves apart."""
+def equalised(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Return the sound bent by a smooth curve through random decibels, two octaves apart."""
+    hz = np.fft.rfftfreq(samples.size, 1 / RATE)
     knots_hz = 40 * 4.0 ** np.arange(6)
     gains_db = np.interp(np.log(np.maximum(hz, 20)), np.log(knots_hz), rng.normal(0, 5, knots_hz.size))
-    return (10 ** (gains_db / 20)).astype(np.float32)
+    return np.fft.irfft(np.fft.rfft(samples) * 10 ** (gains_db / 20), samples.size).astype(np.float32)
 
 
 def build(inputs: int, units: int) -> keras.Model:

@@ -42,7 +42,7 @@ def streamed(samples):
 def test_what_is_learned_from_is_what_will_be_heard(song):
     songs = training.Songs([song], np.random.default_rng(0))
     samples = training.excerpt(song, np.random.default_rng(1)).samples
-    taken = songs.features(samples, 1.0)
+    taken = songs.features(samples)
     np.testing.assert_allclose(taken, streamed(samples), atol=1e-4)
 
 
