@@ -12,8 +12,8 @@ class Knobs:
         slowest_bpm, fastest_bpm: of half or double, the tempo that lies within is told.
     """
 
-    gain_auto: bool
-    gain_max_db: float
-    gain_half_life_s: float
-    slowest_bpm: float
-    fastest_bpm: float
+    gain_auto: bool = True
+    gain_max_db: float = 30.0
+    gain_half_life_s: float = 4.0
+    slowest_bpm: float = 55.0
+    fastest_bpm: float = 215.0

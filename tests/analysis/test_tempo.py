@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sounds import RATE, bursts, f_measure, listen, matches, noise, seconds, sine
 
 from avserver.analysis.analyser import Analyser
+from avserver.analysis.knobs import Knobs
 from avserver.analysis.spectrum import Spectrum
 from avserver.analysis.tempo import Beats
 from avserver.audio.clicks import clicks
@@ -83,7 +84,7 @@ def test_a_slowing_tempo_is_followed():
 
 def test_half_or_double_is_for_the_user_to_say():
     analyser = Analyser(ArraySource(clicks(np.arange(0.5, 16, 0.5), 16.0)))
-    analyser.keep_tempo_within(55, 100)
+    analyser.turn(Knobs(slowest_bpm=55, fastest_bpm=100))
     assert analyser.until(16.0).tempo_bpm == pytest.approx(60, rel=0.03)
 
 
