@@ -120,7 +120,7 @@ class DeviceStream:
     """A device that is being listened to. See `capture_process.Stream`."""
 
     def __init__(self, settings: CaptureSettings, ring: Ring) -> None:
-        sd = sounddevice()
+        self._sd = sd = sounddevice()
         device = find(settings.name, inputs(sd), sd.default.device[0])
         channels = checked_channels(settings.channels, device.channels, device.label)
         self._ring = ring
@@ -150,8 +150,9 @@ class DeviceStream:
             raise AudioError("its driver has stopped")
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and leave the sound system."""
         self._stream.close()
+        self._sd._terminate()
 
     def _hear(self, block: npt.NDArray[np.float32], _count: int, _times: Any, status: Any) -> None:
         """Take (n, channels) samples; called in PortAudio's thread."""

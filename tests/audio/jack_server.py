@@ -66,9 +66,12 @@ class JackServer:
             assert process.stdout.readline() == "ready\n"
             yield process
         finally:
-            process.kill()
-            process.wait()
-            process.stdin.close()
+            process.stdin.close()  # it leaves by itself; for one that was killed the server would wait for seconds
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             process.stdout.close()
 
 
