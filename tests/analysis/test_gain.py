@@ -33,7 +33,7 @@ def test_the_bound_tells_how_quiet_is_too_quiet():
 
 
 def test_the_scale_is_exact():
-    gain = Gain(max_db=20.0, gain_half_life_s=1.0)
+    gain = Gain(max_db=20.0, half_life_s=1.0)
     scale = AutoGain(HOP_S, loud=2.0, quiet=0.02, floor=0.5, gain=gain)
     assert scale.of(0.05) == pytest.approx(0.05 / (2.0 * 0.01 ** (20 / 30)))
     scale(4.0)
