@@ -1,5 +1,6 @@
 """Analyser: pulls the samples that are due and says what is heard in them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,18 +8,20 @@ import numpy.typing as npt
 
 from avserver.analysis.bass_pitch import DELAY_LOOKS, BassPitch
 from avserver.analysis.chroma import Chroma
-from avserver.analysis.flux import Flux
+from avserver.analysis.flux import LOUD, Flux
 from avserver.analysis.gain import Gain
 from avserver.analysis.knobs import Knobs
 from avserver.analysis.level import Level
 from avserver.analysis.loudness import Loudness
 from avserver.analysis.notes import Notes
-from avserver.analysis.onset import FullOnsets, Hit, RangeOnsets
+from avserver.analysis.onset import FullOnsets, Hit, Key, RangeOnsets
 from avserver.analysis.partials import Tones
 from avserver.analysis.pitch import Pitch
 from avserver.analysis.segments import Segments
+from avserver.analysis.separation import Separator
 from avserver.analysis.spectrum import Spectrum
-from avserver.analysis.stems import FULL, HEARD, HEARD_FOR, RANGES_HZ
+from avserver.analysis.stem_onsets import StemOnsets
+from avserver.analysis.stems import HEARD_FOR, RANGES_HZ, Rise
 from avserver.analysis.tempo import Beats, BeatTracker
 from avserver.analysis.timbre import Timbre
 from avserver.audio.source import AudioSource
@@ -30,8 +33,6 @@ _ROUNDING = 1e-3  # of a sample: sums of 1/fps
 
 # Which ranges tell the tempo: the ends of the spectrum and the middle, each as loud as the others.
 BEATEN = ("low", "mid", "attack", "high")
-# What is heard -> each (stem, band) that it is heard for.
-COUNTS_FOR = {name: tuple(key for key, heard in HEARD_FOR.items() if heard == name) for name in (FULL, *HEARD)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +77,19 @@ class Analyser:
         hop_s = hop / rate
         self._source, self._hop, self._rate = source, hop, rate
         self._spectrum = Spectrum(rate, window=window, hop=hop)
-        self._level = Level(self._spectrum, hop_s)
+        self._separator = Separator(rate)
+        frames = self._separator.frames
+        self._gain = Gain()
+        self._stems = StemOnsets(frames, rate, self._gain)
+        self._level = Level(hop_s, frames, frames.block / rate)
         self._loudness = Loudness(rate, hop=hop)
         self._timbre = Timbre(self._spectrum)
-        self._gain = Gain()
         self._full = FullOnsets(rate, window=window, hop=hop, gain=self._gain)
         self._flux = Flux(self._spectrum, RANGES_HZ, hop_s)
-        self._ranges = {
-            name: RangeOnsets(heard, rate, window=window, hop=hop, gain=self._gain) for name, heard in HEARD.items()
+        self._bands = {
+            key: RangeOnsets(heard, key[1], rate, window=window, hop=hop, loud=LOUD[key[1]], gain=self._gain)
+            for key, heard in HEARD_FOR.items()
+            if key[0] == "mix" and isinstance(heard, Rise)
         }
         self._pitch = Pitch(rate, window=listening.pitch_window, hop=hop)
         self._tones = Tones(rate, hop=hop)
@@ -121,9 +127,11 @@ class Analyser:
     def reset(self) -> None:
         """Start again at show time 0, the source too."""
         self._source.reset()
-        for onsets in self._ranges.values():
+        for onsets in self._bands.values():
             onsets.reset()
         self._spectrum.reset()
+        self._separator.reset()
+        self._stems.reset()
         self._level.reset()
         self._loudness.reset()
         self._timbre.reset()
@@ -157,17 +165,18 @@ class Analyser:
     def _hear(self, hop: npt.NDArray[np.float32]) -> None:
         """Hear one hop."""
         magnitudes = np.abs(self._spectrum(hop))
-        self._level(hop, magnitudes)
+        self._level(hop)
         self._loudness(hop)
         self._timbre(magnitudes)
         self._flux(magnitudes)
-        onset = self._full(hop)
-        self._note(FULL, onset)
-        in_ranges = {name: onsets(self._flux) for name, onsets in self._ranges.items()}
-        for name, hit in in_ranges.items():
-            self._note(name, hit)
+        hits = [(("mix", "full"), self._full(hop)), *((key, onsets(self._flux)) for key, onsets in self._bands.items())]
+        for frame in self._separator(hop):
+            self._level.separated(frame)
+            hits += self._stems(frame)
+        begun = {key: hit for key, hit in hits if hit}
+        self._onsets += [Onset(hit.t_s, *key, hit.strength) for key, hit in hits if hit]
         self._pitch(hop)
-        if onset:
+        if ("mix", "full") in begun:
             self._chroma.renew()
         if self._tones(hop):
             self._chroma(self._tones)
@@ -175,25 +184,24 @@ class Analyser:
         self._beats(magnitudes)
         self._segments([self._flux.normalised[name] for name in BEATEN])
         self._hops += 1
-        self._follow_notes(onset, in_ranges["bass"])
+        self._follow_notes(begun)
 
-    def _follow_notes(self, onset: Hit | None, bass_onset: Hit | None) -> None:
+    def _follow_notes(self, begun: Mapping[Key, Hit]) -> None:
         """Tell the notes of the mix and of the bass, with the help of their onsets."""
         now_s = self._hops * self._hop / self._rate
-        pitch, bass, levels = self._pitch, self._bass_pitch, (self._full.level, self._ranges["bass"].level)
-        struck = [hit.strength if hit else 0.0 for hit in (onset, bass_onset)]
-        self._note_events += self._notes["mix"](now_s, pitch.hz, levels[0], struck[0])
-        self._note_events += self._notes["bass"](now_s, bass.hz, levels[1], struck[1])
+        levels = self._levels()
+        for stem, hz in (("mix", self._pitch.hz), ("bass", self._bass_pitch.hz)):
+            struck = begun[stem, "full"].strength if (stem, "full") in begun else 0.0
+            self._note_events += self._notes[stem](now_s, hz, levels[stem, "full"], struck)
 
-    def _note(self, heard: str, hit: Hit | None) -> None:
-        """Keep an onset for every stem and band that it counts for, until the next frame."""
-        if hit:
-            self._onsets += [Onset(hit.t_s, stem, band, hit.strength) for stem, band in COUNTS_FOR[heard]]
+    def _levels(self) -> dict[Key, float]:
+        """Return the onset strength of every stem and band."""
+        bands = {key: onsets.level for key, onsets in self._bands.items()}
+        return {("mix", "full"): self._full.level, **bands, **self._stems.levels}
 
     def _snapshot(self, t_s: float) -> Signals:
         found, self._onsets = sorted(self._onsets, key=lambda onset: onset.t_s), []
         notes, self._note_events = sorted(self._note_events, key=lambda note: note.t_s), []
-        levels = {name: onsets.level for name, onsets in self._ranges.items()} | {FULL: self._full.level}
         # A source that is behind may have let the clock run on too far; then it waits.
         beats = max(self._beats_told, self._beats.beats_until(t_s))
         beat = int(beats) > int(self._beats_told)
@@ -206,7 +214,7 @@ class Analyser:
             loudness_short_lufs=self._loudness.short_term_lufs,
             centroid_hz=self._timbre.centroid_hz,
             flatness=self._timbre.flatness,
-            onset_strength={key: levels[heard] for key, heard in HEARD_FOR.items()},
+            onset_strength=self._levels(),
             onsets=tuple(found),
             pitch_hz=self._pitch.hz,
             pitch_confidence=self._pitch.confidence,

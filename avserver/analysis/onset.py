@@ -7,14 +7,17 @@ import aubio
 import numpy as np
 import numpy.typing as npt
 
-from avserver.analysis.flux import FLOOR, LOUD, QUIETER, Flux
+from avserver.analysis.flux import FLOOR, QUIETER, Flux
 from avserver.analysis.gain import AutoGain, Gain
-from avserver.analysis.stems import Heard
+from avserver.analysis.stems import Rise
 
 # An onset is told at most this long after its time (s); aubio's own guess can be older at a slow swell.
 OLDEST_S = 0.06
 # Two onsets of one kind are at least this far apart (s): a 32nd at 128 bpm is 58 ms.
 APART_S = 0.05
+
+
+Key = tuple[str, str]  # stem and band
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,45 +100,50 @@ class FullOnsets:
 
 
 class RangeOnsets:
-    """Onsets in one or two ranges of the spectrum: the peaks of their flux, told one hop after each.
+    """Onsets in a range of the spectrum: the peaks of its flux, told one hop after each.
 
     A peak is the highest of its neighbours, and stands out of the mean of the last MEAN_S by a share of the
     highest peak heard lately.
 
     Args:
-        heard: which ranges, and how far a peak must stand out.
+        rise: how far a peak must stand out.
+        name: of the range.
         sample_rate: samples per second (Hz).
         window: samples a spectrum looks at.
         hop: samples between two calls.
+        loud: flux of a strong onset of loud music.
+        floor: see `AutoGain`.
         gain: how strengths are scaled.
     """
 
     MEAN_S = 0.1
-    # Of two ranges' product of normalised fluxes, which reaches 1 only when both are at their highest.
-    PAIR_FLOOR, PAIR_QUIET = 0.1, 0.3
 
     _last: int
 
     def __init__(
-        self, heard: Heard, sample_rate: int, *, window: int = 1024, hop: int = 256, gain: Gain | None = None
+        self,
+        rise: Rise,
+        name: str,
+        sample_rate: int,
+        *,
+        loud: float,
+        gain: Gain,
+        window: int = 1024,
+        hop: int = 256,
+        floor: float = FLOOR,
     ) -> None:
-        self._ranges, self._prominence = heard.ranges, heard.prominence
+        self._prominence, self._name = rise.prominence, name
         self._rate, self._hop = sample_rate, hop
         # The flux is highest when the onset has come to the middle of the window, and known a hop later.
         self._delay = hop + window // 2
         self._apart = round(APART_S * sample_rate)
         self._length = max(4, round(self.MEAN_S * sample_rate / hop))
-        if len(heard.ranges) == 1:
-            loud = LOUD[heard.ranges[0]]
-            quiet, floor = loud / QUIETER, FLOOR
-        else:
-            loud, quiet, floor = 1.0, self.PAIR_QUIET, self.PAIR_FLOOR
-        self._strength = AutoGain(hop / sample_rate, loud=loud, quiet=quiet, floor=floor, gain=gain or Gain())
+        self._strength = AutoGain(hop / sample_rate, loud=loud, quiet=loud / QUIETER, floor=floor, gain=gain)
         self.reset()
 
     def __call__(self, flux: Flux) -> Hit | None:
         """Take the flux of this hop, return the onset that is known after it, if there is one."""
-        newest = self._value(flux)
+        newest = flux.values[self._name]
         self._heard += self._hop
         self._strength(newest)
         recent = self._recent
@@ -163,9 +171,3 @@ class RangeOnsets:
         self._last = -self._apart
         self._recent: deque[float] = deque([0.0] * self._length, maxlen=self._length)
         self._strength.reset()
-
-    def _value(self, flux: Flux) -> float:
-        if len(self._ranges) == 1:
-            return flux.values[self._ranges[0]]
-        one, other = self._ranges
-        return float((flux.normalised[one] * flux.normalised[other]) ** 0.5)

@@ -3,29 +3,45 @@
 import numpy as np
 import numpy.typing as npt
 
-Bins = npt.NDArray[np.complex64]
 Magnitudes = npt.NDArray[np.float32]
 
 
-class Spectrum:
+class Bins:
+    """The bins of a spectrum.
+
+    Args:
+        sample_rate: samples per second (Hz).
+        window: samples a spectrum looks at.
+
+    Attributes:
+        hz: (window // 2 + 1,) centre of each bin.
+    """
+
+    def __init__(self, sample_rate: int, window: int) -> None:
+        self.hz = np.arange(window // 2 + 1) * sample_rate / window
+
+    def between(self, low_hz: float, high_hz: float) -> slice:
+        """Return the bins whose centre is in [low_hz, high_hz)."""
+        first, last = np.searchsorted(self.hz, (low_hz, high_hz))
+        return slice(int(first), int(last))
+
+
+class Spectrum(Bins):
     """Streaming short-time Fourier transform with a periodic Hann window; the newest sample is its last.
 
     Args:
         sample_rate: samples per second (Hz).
         window: samples a spectrum looks at, a power of two.
         hop: samples between two spectra.
-
-    Attributes:
-        hz: (window // 2 + 1,) centre of each bin.
     """
 
     def __init__(self, sample_rate: int, *, window: int = 1024, hop: int = 256) -> None:
-        self.hz = np.arange(window // 2 + 1) * sample_rate / window
+        super().__init__(sample_rate, window)
         self._hop = hop
         self._window = amplitude_window(window)
         self.reset()
 
-    def __call__(self, samples: npt.NDArray[np.float32]) -> Bins:
+    def __call__(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
         """Take one hop, return (window // 2 + 1,) bins: a full-scale sine on a bin has magnitude 1 there."""
         self._heard[: -self._hop] = self._heard[self._hop :]
         self._heard[-self._hop :] = samples
@@ -34,11 +50,6 @@ class Spectrum:
     def reset(self) -> None:
         """Forget all samples."""
         self._heard = np.zeros(self._window.size, np.float32)
-
-    def between(self, low_hz: float, high_hz: float) -> slice:
-        """Return the bins whose centre is in [low_hz, high_hz)."""
-        first, last = np.searchsorted(self.hz, (low_hz, high_hz))
-        return slice(int(first), int(last))
 
 
 def hann(length: int) -> npt.NDArray[np.float64]:

@@ -1,71 +1,67 @@
-"""What of the mix is listened to, and which part of it stands for which stem.
-
-Nothing is separated yet: a stem is the part of the mix where it shows best. That is true of every signal
-here, and less than it will be: a loud bass note is heard in `drums.low` too, a piano's attack in `drums.mid`.
-"""
+"""What is listened for in each stem and band, and how."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One thing that onsets are listened for in.
+class Whole:
+    """Whatever begins: aubio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """What makes the stem's band louder.
 
     Attributes:
-        ranges: which of RANGES_HZ; with two, only what begins in both at once counts (a geometric mean).
-        prominence: how far a peak must stand out, as a share of the highest that was heard lately. Chosen for the
-            best F-measure on rendered songs whose notes are known.
+        prominence: how far a peak of the flux must stand out, as a share of the highest that was heard lately. Chosen
+            for the best F-measure on rendered songs whose notes are known.
     """
 
-    ranges: tuple[str, ...]
     prominence: float
 
 
-# Half-open ranges (Hz) of the spectrum.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the ear says begins; as strong as the stem's band becomes louder.
+
+    Attributes:
+        what: one of the ear's BEGINNINGS.
+        likelihood: from which on it is told, in [0, 1]. Chosen like a prominence.
+    """
+
+    what: str
+    likelihood: float
+
+
+# Half-open ranges (Hz) of the bands; `attack` is a drum's beater, for the tempo.
 RANGES_HZ = {
     "low": (0.0, 150.0),
-    "bass": (0.0, 200.0),
-    "tune": (200.0, 4000.0),
     "mid": (500.0, 2000.0),
-    "attack": (2000.0, 5000.0),  # the beater of a bass drum
+    "attack": (2000.0, 5000.0),
     "high": (4000.0, 22_050.0),
 }
-
-# What is listened for, beside `full`: the whole mix, which is aubio's.
-HEARD = {
-    "low": Heard(("low",), 0.25),
-    "mid": Heard(("mid",), 0.17),
-    "high": Heard(("high",), 0.15),
-    "kick": Heard(("low", "attack"), 0.45),
-    "snare": Heard(("mid", "high"), 0.5),
-    "bass": Heard(("bass",), 0.25),
-    "tune": Heard(("tune",), 0.17),
-}
-FULL = "full"
-
-# (stem, band) -> what is heard for it.
-HEARD_FOR = {
-    ("mix", "full"): FULL,
-    ("mix", "low"): "low",
-    ("mix", "mid"): "mid",
-    ("mix", "high"): "high",
-    ("drums", "full"): "high",  # nearly every drum has an attack up there, and little else does
-    ("drums", "low"): "kick",
-    ("drums", "mid"): "snare",
-    ("drums", "high"): "high",
-    ("bass", "full"): "bass",
-    ("bass", "low"): "low",
-    ("bass", "mid"): "bass",  # what a bass has above 200 Hz cannot be told from the rest of the mix
-    ("bass", "high"): "bass",
-    ("melody", "full"): "tune",
-    ("melody", "low"): "low",
-    ("melody", "mid"): "mid",
-    ("melody", "high"): "high",
+# Where the notes of a stem show best: its band `full`.
+FULL_HZ = {
+    "drums": (0.0, 22_050.0),
+    "bass": (0.0, 1000.0),
+    "melody": (200.0, 5000.0),
 }
 
-# Ranges (Hz) whose power is the level of a stem. The mix's own is taken from the samples.
-LEVEL_HZ = {
-    "drums": ((0.0, 150.0), (4000.0, 22_050.0)),
-    "bass": ((0.0, 200.0),),
-    "melody": ((200.0, 4000.0),),
+HEARD_FOR: dict[tuple[str, str], Whole | Rise | Begun] = {
+    ("mix", "full"): Whole(),
+    ("mix", "low"): Rise(0.25),
+    ("mix", "mid"): Rise(0.17),
+    ("mix", "high"): Rise(0.15),
+    ("drums", "full"): Begun("drums", 0.5),
+    ("drums", "low"): Begun("kick", 0.5),
+    ("drums", "mid"): Begun("snare", 0.5),
+    ("drums", "high"): Begun("hat", 0.5),
+    ("bass", "full"): Begun("bass", 0.5),
+    ("bass", "low"): Rise(0.25),
+    ("bass", "mid"): Rise(0.25),
+    ("bass", "high"): Rise(0.25),
+    ("melody", "full"): Begun("melody", 0.5),
+    ("melody", "low"): Rise(0.25),
+    ("melody", "mid"): Rise(0.2),
+    ("melody", "high"): Rise(0.2),
 }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from avserver.analysis.flux import COMPRESSION, FLOOR, LOOK_BACK_HOPS, PEAK_HALF_LIFE_S, RIPPLE, range_weights
+from avserver.analysis.flux import COMPRESSION, FLOOR, PEAK_HALF_LIFE_S, RIPPLE, look_back_hops, range_weights
 from avserver.analysis.spectrum import Magnitudes, Spectrum
 from avserver.audio.source import Samples
 from avserver.offline.spectrogram import blocks
@@ -31,22 +31,23 @@ def normalised_flux(
         hop: samples between two spectra.
     """
     weights = range_weights(Spectrum(sample_rate, window=window, hop=hop), ranges_hz)
-    before = np.zeros((LOOK_BACK_HOPS, weights.shape[1]), np.float32)
+    look_back = look_back_hops(hop / sample_rate)
+    before = np.zeros((look_back, weights.shape[1]), np.float32)
     values = []
     for bins in blocks(samples, sample_rate, window=window, hop=hop):
         heard = np.concatenate([before, np.log1p(np.abs(bins) * np.float32(COMPRESSION))])
-        before = heard[-LOOK_BACK_HOPS:]
-        values.append(_flux(heard, weights))
+        before = heard[-look_back:]
+        values.append(_flux(heard, weights, look_back))
     return _by_lately(np.concatenate(values), 0.5 ** (hop / sample_rate / PEAK_HALF_LIFE_S))
 
 
-def _flux(heard: Magnitudes, weights: Magnitudes) -> Flux:
-    """Return (rows, ranges) from the compressed magnitudes of LOOK_BACK_HOPS hops and the rows."""
-    rows = len(heard) - LOOK_BACK_HOPS
+def _flux(heard: Magnitudes, weights: Magnitudes, look_back: int) -> Flux:
+    """Return (rows, ranges) from the compressed magnitudes of `look_back` hops and the rows."""
+    rows = len(heard) - look_back
     highest = heard[:rows].copy()
-    for by in range(1, LOOK_BACK_HOPS):
+    for by in range(1, look_back):
         np.maximum(highest, heard[by : by + rows], out=highest)
-    now = heard[LOOK_BACK_HOPS:]
+    now = heard[look_back:]
     rise = np.maximum(now - highest, 0)
     rise -= np.float32(RIPPLE) * now
     return np.maximum(rise @ weights.T, 0)

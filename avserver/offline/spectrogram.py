@@ -5,16 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from avserver.analysis.spectrum import Bins, amplitude_window
+from avserver.analysis.spectrum import amplitude_window
 from avserver.audio.source import Samples
 from avserver.errors import AudioError
 from avserver.framework import ops
+
+Spectra = npt.NDArray[np.complex64]
 
 # Spectra that are computed at once. With windows of 1024 samples they take 8 MB, however long the song is.
 BLOCK = 2048
 
 
-def spectrogram(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Bins:
+def spectrogram(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Spectra:
     """Return the short-time Fourier transform with a periodic Hann window, looking back only.
 
     Args:
@@ -34,7 +36,7 @@ def spectrogram(samples: Samples, sample_rate: int, *, window: int = 1024, hop: 
     return np.concatenate(list(blocks(samples, sample_rate, window=window, hop=hop)))
 
 
-def blocks(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Iterator[Bins]:
+def blocks(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Iterator[Spectra]:
     """Yield the rows of `spectrogram` in blocks of at most BLOCK, and at least one block, which may be empty."""
     if samples.ndim != 1:
         raise AudioError(f"samples of shape {samples.shape}: one axis is needed, mono sound")
@@ -52,7 +54,7 @@ def blocks(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int =
         yield _transform(heard, shape, hop)
 
 
-def _transform(heard: Samples, shape: npt.NDArray[np.float32], hop: int) -> Bins:
+def _transform(heard: Samples, shape: npt.NDArray[np.float32], hop: int) -> Spectra:
     real, imaginary = ops.stft(
         heard[None], sequence_length=shape.size, sequence_stride=hop, fft_length=shape.size, window=shape, center=False
     )

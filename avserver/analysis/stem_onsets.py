@@ -1,0 +1,134 @@
+"""Onsets of the separated stems: what the ear says begins, and what becomes louder in a stem's band."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from avserver.analysis.ear import BEGINNINGS, SOURCES
+from avserver.analysis.flux import FLOOR, QUIETER, Flux
+from avserver.analysis.gain import AutoGain, Gain
+from avserver.analysis.onset import APART_S, Hit, Key, RangeOnsets
+from avserver.analysis.separation import Frames, Separated
+from avserver.analysis.stems import FULL_HZ, HEARD_FOR, RANGES_HZ, Begun, Rise
+from avserver.signals import BANDS
+
+# A stem's share of a steady tone wavers, so its level does by more than that of the mix.
+RIPPLE = 0.06
+# There are few bins below 150 Hz, and the flux of all is high when one is.
+FLOORS = dict.fromkeys(BANDS, FLOOR) | {"low": 4 * FLOOR}
+
+# Flux of a strong onset of loud music: the 99.5th percentile over rendered songs.
+LOUD = {(stem, band): 0.05 for stem in SOURCES for band in BANDS}
+
+
+class BegunOnsets:
+    """Onsets of one kind: where the ear's likelihood rises over a threshold, or well again above it.
+
+    Args:
+        begun: what begins, and the threshold.
+        band: whose flux is the strength.
+        sample_rate: samples per second (Hz).
+        block: samples between two calls.
+        loud: flux of a strong onset of loud music.
+        gain: how strengths are scaled.
+    """
+
+    AGAIN = 0.2  # a rise by this much is another onset, even if the last is not over
+    # An onset is in the block before the last when the ear tells it, as it is taught.
+    DELAY_BLOCKS = 1.5
+    STRENGTH_BLOCKS = 4  # the flux is highest within these
+    FAINTEST = 0.03  # strength; what makes the stem no louder did not begin in it
+
+    _last: int
+    _before: float
+
+    def __init__(self, begun: Begun, band: str, sample_rate: int, block: int, *, loud: float, gain: Gain) -> None:
+        self._column, self._threshold, self._band = BEGINNINGS.index(begun.what), begun.likelihood, band
+        self._rate, self._block = sample_rate, block
+        self._apart = round(APART_S * sample_rate)
+        self._strength = AutoGain(block / sample_rate, loud=loud, quiet=loud / QUIETER, floor=FLOORS[band], gain=gain)
+        self.reset()
+
+    def __call__(self, frame: Separated, flux: Flux) -> Hit | None:
+        """Take what was separated of the next block, and its flux; return the onset that is known after it."""
+        likelihood, before = float(frame.begun[self._column]), self._before
+        self._before = likelihood
+        self._heard += self._block
+        self._recent.append(flux.values[self._band])
+        self._strength(self._recent[-1])
+        rises = before < self._threshold or likelihood > before + self.AGAIN
+        if likelihood < self._threshold or not rises or self._heard - self._last < self._apart:
+            return None
+        strength = self._strength.of(max(self._recent))
+        if strength < self.FAINTEST:
+            return None
+        self._last = self._heard
+        sample = max(0, self._heard - round(self.DELAY_BLOCKS * self._block))
+        return Hit(sample / self._rate, strength)
+
+    @property
+    def level(self) -> float:
+        """The flux on the scale of what was heard lately, in [0, 1]."""
+        return self._strength.level
+
+    def reset(self) -> None:
+        """Forget all that was heard."""
+        self._heard = 0
+        self._last = -self._apart
+        self._before = 0.0
+        self._recent: deque[float] = deque(maxlen=self.STRENGTH_BLOCKS)
+        self._strength.reset()
+
+
+class StemOnsets:
+    """Onsets of every band of the stems.
+
+    Args:
+        frames: the separator's.
+        sample_rate: samples per second (Hz).
+        gain: how strengths are scaled.
+    """
+
+    def __init__(self, frames: Frames, sample_rate: int, gain: Gain) -> None:
+        step_s = frames.block / sample_rate
+        self._fluxes = {
+            stem: Flux(frames, RANGES_HZ | {"full": FULL_HZ[stem]}, step_s, ripple=RIPPLE) for stem in SOURCES
+        }
+        self._onsets: dict[Key, BegunOnsets | RangeOnsets] = {}
+        for key in ((stem, band) for stem in SOURCES for band in BANDS):
+            heard = HEARD_FOR[key]
+            if isinstance(heard, Begun):
+                self._onsets[key] = BegunOnsets(heard, key[1], sample_rate, frames.block, loud=LOUD[key], gain=gain)
+            elif isinstance(heard, Rise):
+                # The newest two blocks of the window are the ones with which a rise comes in.
+                self._onsets[key] = RangeOnsets(
+                    heard,
+                    key[1],
+                    sample_rate,
+                    window=2 * frames.block,
+                    hop=frames.block,
+                    loud=LOUD[key],
+                    floor=FLOORS[key[1]],
+                    gain=gain,
+                )
+
+    def __call__(self, frame: Separated) -> Iterator[tuple[Key, Hit]]:
+        """Take what was separated of the next block; yield the onsets that are known after it."""
+        for stem, magnitudes in zip(SOURCES, frame.magnitudes, strict=True):
+            self._fluxes[stem](magnitudes)
+        for key, onsets in self._onsets.items():
+            flux = self._fluxes[key[0]]
+            hit = onsets(frame, flux) if isinstance(onsets, BegunOnsets) else onsets(flux)
+            if hit:
+                yield key, hit
+
+    @property
+    def levels(self) -> dict[Key, float]:
+        """Strength per (stem, band), in [0, 1]."""
+        return {key: onsets.level for key, onsets in self._onsets.items()}
+
+    def reset(self) -> None:
+        """Forget all that was heard."""
+        for flux in self._fluxes.values():
+            flux.reset()
+        for onsets in self._onsets.values():
+            onsets.reset()
