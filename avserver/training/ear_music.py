@@ -16,7 +16,8 @@ from avserver.analysis.separation import BLOCKS, RATE, Frames
 
 Array = npt.NDArray[np.float32]
 Piece = tuple[npt.NDArray[np.float16], Array]  # compressed powers and beginnings, see `take_in`
-DRUMS = {"kick": (35, 36), "snare": (38, 40), "hat": (42, 44, 46)}  # keys of General MIDI
+# Keys of General MIDI. What hisses like a hi-hat counts as one: cymbals, rides, tambourine, cabasa, maracas, shaker.
+DRUMS = {"kick": (35, 36), "snare": (38, 40), "hat": (42, 44, 46, 49, 51, 52, 53, 54, 55, 57, 59, 69, 70, 82)}
 PAIRS = ((0, 1), (0, 2), (1, 2))
 # A beginning is to be told in the two steps after the one it falls into; just before and after them is no mistake.
 TOLD_AFTER = (1, 2)
