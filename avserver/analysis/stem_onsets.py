@@ -16,8 +16,13 @@ RIPPLE = 0.06
 # There are few bins below 150 Hz, and the flux of all is high when one is.
 FLOORS = dict.fromkeys(BANDS, FLOOR) | {"low": 4 * FLOOR}
 
-# Flux of a strong onset of loud music: the 99.5th percentile over rendered songs.
-LOUD = {(stem, band): 0.05 for stem in SOURCES for band in BANDS}
+# Flux of a strong onset of loud music: the 99.5th percentile, median of rendered songs; more where a stem has next to
+# nothing, so that the rest of another does not count as it.
+LOUD = {
+    "drums": {"full": 0.009, "low": 0.11, "mid": 0.023, "high": 0.0045},
+    "bass": {"full": 0.017, "low": 0.07, "mid": 0.01, "high": 0.005},
+    "melody": {"full": 0.0085, "low": 0.02, "mid": 0.013, "high": 0.005},
+}
 
 
 class BegunOnsets:
@@ -97,7 +102,9 @@ class StemOnsets:
         for key in ((stem, band) for stem in SOURCES for band in BANDS):
             heard = HEARD_FOR[key]
             if isinstance(heard, Begun):
-                self._onsets[key] = BegunOnsets(heard, key[1], sample_rate, frames.block, loud=LOUD[key], gain=gain)
+                self._onsets[key] = BegunOnsets(
+                    heard, key[1], sample_rate, frames.block, loud=LOUD[key[0]][key[1]], gain=gain
+                )
             elif isinstance(heard, Rise):
                 # The newest two blocks of the window are the ones with which a rise comes in.
                 self._onsets[key] = RangeOnsets(
@@ -106,7 +113,7 @@ class StemOnsets:
                     sample_rate,
                     window=2 * frames.block,
                     hop=frames.block,
-                    loud=LOUD[key],
+                    loud=LOUD[key[0]][key[1]],
                     floor=FLOORS[key[1]],
                     gain=gain,
                 )
