@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_params(commands.add_parser("params", help="list every parameter that can be turned"))
     _add_seeds(commands.add_parser("seeds", help="draw what seeds look like, pick some, write them down"))
     _add_project(commands.add_parser("project", help="find a picture of yours among those that a model draws"))
+    _add_listen(commands.add_parser("listen", help="listen to a song: what is heard in it, and a picture of that"))
     _add_watch(commands.add_parser("watch", help="show how a running server is doing"))
     _add_bench(commands.add_parser("bench", help="measure speed, latency and memory on this machine"))
     return parser
@@ -304,6 +305,36 @@ def _project(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_listen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("song", metavar="SONG", help="wav, flac, ogg, mp3 or m4a, or `demo`")
+    parser.add_argument("--plot", type=Path, metavar="OUT.png", help="draw everything that was heard")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write everything that was heard")
+    parser.add_argument("--stems", type=Path, metavar="DIR", help="write what it was separated into (.wav)")
+    parser.add_argument("--truth", type=Path, metavar="TRUTH.json", help="say how right it was")
+    parser.add_argument("--force", action="store_true", help="write over files that exist")
+    parser.set_defaults(run=_listen)
+
+
+def _listen(arguments: argparse.Namespace) -> int:
+    from avserver.listen.song import Listen, listen
+
+    heard = listen(
+        Listen(
+            song=arguments.song,
+            plot=arguments.plot,
+            json=arguments.json,
+            stems=arguments.stems,
+            truth=arguments.truth,
+            force=arguments.force,
+        )
+    )
+    for name, value in heard.summary.items():
+        print(f"{name:<32} {value}")
+    for name, figure in heard.figures.items():
+        print(f"{name:<32} {figure:.3f}")
+    return 0
+
+
 def _add_watch(parser: argparse.ArgumentParser) -> None:
     _add_osc_address(parser)
     parser.add_argument("--interval", type=float, default=0.5, metavar="S", help="seconds between two looks")
@@ -335,13 +366,17 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="show",
-        choices=("show", "generator", "swap"),
-        help="a whole server (show), drawing alone (generator), changing models while it plays (swap)",
+        choices=("show", "generator", "swap", "listen"),
+        help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen)",
     )
     parser.add_argument("--duration", type=float, default=30.0, metavar="S", help="show: how long to watch the rate")
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="generator: threads of the CPU")
     parser.add_argument("--swaps", type=int, default=10, metavar="N", help="swap: how many changes of the model")
+    parser.add_argument("--song", default="demo", metavar="SONG", help="listen: the song to take the time on (demo)")
+    parser.add_argument(
+        "--music", type=Path, metavar="DIR", help="listen: songs with their truth, to see how right it is"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--model", default="default", metavar="FILE", help="the generator (.safetensors)")
     parser.set_defaults(run=_bench)
@@ -363,6 +398,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from avserver.bench.swap import bench_swap
 
         bench_swap(report, model=arguments.model, swaps=arguments.swaps)
+    elif arguments.what == "listen":
+        from avserver.bench.listen import bench_listen
+
+        bench_listen(report, music=arguments.music, song=arguments.song)
     else:
         from avserver.bench.show import bench_show
 

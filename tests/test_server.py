@@ -17,7 +17,8 @@ import psutil
 import pytest
 import zmq
 
-from avserver.audio.clicks import clicks, write_wav
+from avserver.audio.clicks import clicks
+from avserver.audio.wav import write_wav
 from avserver.frame import HEADER_SIZE, Flags, FrameHeader
 from avserver.server_process import HOST, ServerProcess, free_port
 

@@ -1,8 +1,6 @@
 """A click track: sound whose truth is known to the sample, for tests and the bench."""
 
-import wave
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
@@ -34,12 +32,3 @@ def clicks(times_s: Iterable[float], duration_s: float, *, sample_rate: int = 44
             end = min(start + length, track.size)
             track[start:end] = click[: end - start]
     return track
-
-
-def write_wav(path: str | Path, samples: Samples, *, sample_rate: int = 44_100) -> None:
-    """Write mono samples in [-1, 1] as a 16-bit wav file."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(np.clip(np.round(samples * 32_768), -32_768, 32_767).astype("<i2").tobytes())

@@ -11,9 +11,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from avserver.audio.clicks import write_wav
 from avserver.audio.demo_score import DURATION_S, PLUCK_STEPS, Note, notes
 from avserver.audio.source import Samples
+from avserver.audio.wav import write_wav
 
 SAMPLE_RATE = 44_100
 SEED = 1

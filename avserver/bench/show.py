@@ -24,7 +24,8 @@ import zmq
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from avserver.audio.clicks import clicks, write_wav
+from avserver.audio.clicks import clicks
+from avserver.audio.wav import write_wav
 from avserver.bench.report import Report
 from avserver.bundled import mapping_path
 from avserver.frame import HEADER_SIZE, Flags, FrameHeader

@@ -13,8 +13,8 @@ from avserver.analysis.analyser import Analyser
 from avserver.audio.capture import LOST_S, RETRY_S, CaptureSource
 from avserver.audio.capture_process import CaptureSettings
 from avserver.audio.catalogue import open_source
-from avserver.audio.clicks import write_wav
 from avserver.audio.file import FileSource
+from avserver.audio.wav import write_wav
 from avserver.errors import AudioError
 from avserver.server_process import ServerProcess
 

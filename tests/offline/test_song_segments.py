@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from avserver.audio.catalogue import open_source
-from avserver.audio.clicks import clicks, write_wav
+from avserver.audio.clicks import clicks
 from avserver.audio.demo_score import truth
+from avserver.audio.wav import write_wav
 from avserver.offline.segments import Segment, find
 
 RATE = 44_100

@@ -14,8 +14,9 @@ import zmq
 
 from avserver.analysis.analyser import Analyser
 from avserver.audio.catalogue import open_source
-from avserver.audio.clicks import clicks, write_wav
+from avserver.audio.clicks import clicks
 from avserver.audio.network import HEADER, MAGIC, unpack
+from avserver.audio.wav import write_wav
 from avserver.errors import AddressInUse, AudioError, ConfigError, WireError
 
 SEND_AUDIO = Path(__file__).parents[2] / "clients" / "python" / "send_audio.py"
