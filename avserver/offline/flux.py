@@ -8,6 +8,7 @@ import numpy.typing as npt
 from avserver.analysis.flux import COMPRESSION, FLOOR, PEAK_HALF_LIFE_S, RIPPLE, look_back_hops, range_weights
 from avserver.analysis.spectrum import Magnitudes, Spectrum
 from avserver.audio.source import Samples
+from avserver.framework import ops
 from avserver.offline.spectrogram import blocks
 
 Flux = npt.NDArray[np.float32]
@@ -33,9 +34,10 @@ def normalised_flux(
     weights = range_weights(Spectrum(sample_rate, window=window, hop=hop), ranges_hz)
     look_back = look_back_hops(hop / sample_rate)
     before = np.zeros((look_back, weights.shape[1]), np.float32)
-    values = []
-    for bins in blocks(samples, sample_rate, window=window, hop=hop):
-        heard = np.concatenate([before, np.log1p(np.abs(bins) * np.float32(COMPRESSION))])
+    values = [np.zeros((0, len(ranges_hz)), np.float32)]
+    for real, imaginary in blocks(samples, window=window, hop=hop):
+        magnitudes = ops.sqrt(real * real + imaginary * imaginary)
+        heard = np.concatenate([before, ops.convert_to_numpy(ops.log1p(COMPRESSION * magnitudes))])
         before = heard[-look_back:]
         values.append(_flux(heard, weights, look_back))
     return _by_lately(np.concatenate(values), 0.5 ** (hop / sample_rate / PEAK_HALF_LIFE_S))

@@ -1,6 +1,7 @@
 """The spectra of a whole song at once, by Keras: what `analysis.spectrum` gives hop by hop."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,13 @@ from avserver.audio.source import Samples
 from avserver.errors import AudioError
 from avserver.framework import ops
 
-Spectra = npt.NDArray[np.complex64]
-
 # Spectra that are computed at once. With windows of 1024 samples they take 8 MB, however long the song is.
 BLOCK = 2048
 
+Tensor = Any
 
-def spectrogram(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Spectra:
+
+def spectrogram(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> npt.NDArray[np.complex64]:
     """Return the short-time Fourier transform with a periodic Hann window, looking back only.
 
     Args:
@@ -33,31 +34,34 @@ def spectrogram(samples: Samples, sample_rate: int, *, window: int = 1024, hop: 
     Raises:
         AudioError: when `samples` has not one axis, or the window is shorter than the hop.
     """
-    return np.concatenate(list(blocks(samples, sample_rate, window=window, hop=hop)))
+    _check(samples, window, hop)
+    bins = np.empty((samples.size // hop, window // 2 + 1), np.complex64)
+    first = 0
+    for real, imaginary in blocks(samples, window=window, hop=hop):
+        rows = bins[first : first + real.shape[0]]
+        rows.real, rows.imag = ops.convert_to_numpy(real), ops.convert_to_numpy(imaginary)
+        first += len(rows)
+    return bins
 
 
-def blocks(samples: Samples, sample_rate: int, *, window: int = 1024, hop: int = 256) -> Iterator[Spectra]:
-    """Yield the rows of `spectrogram` in blocks of at most BLOCK, and at least one block, which may be empty."""
-    if samples.ndim != 1:
-        raise AudioError(f"samples of shape {samples.shape}: one axis is needed, mono sound")
-    if not 0 < hop <= window:
-        raise AudioError(f"window {window} and hop {hop}: a hop of 1 to {window} is needed")
+def blocks(samples: Samples, *, window: int = 1024, hop: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the rows of `spectrogram`, at most BLOCK at a time, as the framework's own (real, imaginary)."""
+    _check(samples, window, hop)
     rows = samples.size // hop
-    if rows == 0:
-        yield np.zeros((0, window // 2 + 1), np.complex64)
     shape = amplitude_window(window)
     before = np.zeros(window - hop, np.float32)
     for first in range(0, rows, BLOCK):
         new = samples[first * hop : min(first + BLOCK, rows) * hop].astype(np.float32, copy=False)
         heard = np.concatenate([before, new])
         before = heard[heard.size - before.size :]
-        yield _transform(heard, shape, hop)
+        real, imaginary = ops.stft(
+            heard[None], sequence_length=window, sequence_stride=hop, fft_length=window, window=shape, center=False
+        )
+        yield real[0], imaginary[0]
 
 
-def _transform(heard: Samples, shape: npt.NDArray[np.float32], hop: int) -> Spectra:
-    real, imaginary = ops.stft(
-        heard[None], sequence_length=shape.size, sequence_stride=hop, fft_length=shape.size, window=shape, center=False
-    )
-    bins = np.empty(tuple(real.shape[1:]), np.complex64)
-    bins.real, bins.imag = ops.convert_to_numpy(real)[0], ops.convert_to_numpy(imaginary)[0]
-    return bins
+def _check(samples: Samples, window: int, hop: int) -> None:
+    if samples.ndim != 1:
+        raise AudioError(f"samples of shape {samples.shape}: one axis is needed, mono sound")
+    if not 0 < hop <= window:
+        raise AudioError(f"window {window} and hop {hop}: a hop of 1 to {window} is needed")
