@@ -22,7 +22,7 @@ WEIGHT_NAMES = (
 
 
 # Probability from which a note is told.
-SOUNDING = 0.4
+SOUNDING = 0.2
 # Of a note, the partials that tell how far it is out of tune (semitones above it).
 _HARMONICS = (0.0, 12.0, 19.02, 24.0)
 _NEAR = 0.5
