@@ -198,3 +198,22 @@ def test_directions_wait_for_a_worker_that_knows_them() -> None:
     )
     show.play(lambda: False, duration_s=0.2)
     assert {direction.kind for spec in notebook.specs for direction in spec.directions} == {"sefa"}
+
+
+def test_the_gain_that_is_turned_is_heard():
+    def strengths(*turned: Event) -> list[float]:
+        queue = EventQueue()
+        for event in turned:
+            queue.put(event)
+        player = engine(Patch(), queue)
+        heard = []
+        for tick in SongClock(FPS, 4.0):
+            player.step(tick, tick.t_s)
+            assert player.signals is not None
+            heard += [onset.strength for onset in player.signals.onsets]
+        return heard
+
+    follows = strengths()
+    fixed = strengths(Event("/audio/gain_auto", (0.0,), "test", lambda *_: None))
+    assert len(fixed) == len(follows)  # what is an onset stays one
+    assert sum(fixed) < 0.9 * sum(follows)  # the demo begins softly

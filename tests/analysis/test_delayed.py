@@ -71,3 +71,12 @@ def test_a_seek_goes_to_the_source():
     held = HeldBack(ArraySource(np.zeros(10)))
     with pytest.raises(Exception, match="only songs"):
         held.seek(1.0)
+
+
+def test_notes_are_heard_later_too():
+    tune = np.concatenate([0.5 * np.sin(2 * np.pi * hz * np.arange(22_050) / 44_100) for hz in (220, 330, 440, 550)])
+    at_once, later = (listen(ears(tune), lambda _, late_s=late_s: late_s, range(90)) for late_s in (0.0, 0.25))
+    notes, moved = ([note for frame in signals for note in frame.notes] for signals in (at_once, later))
+    assert len(notes) > 6
+    assert [note.midi for note in moved] == [note.midi for note in notes]
+    assert [note.t_s for note in moved] == pytest.approx([note.t_s + 0.25 for note in notes])

@@ -89,6 +89,18 @@ def test_beats_set_the_phase_and_tell_a_tempo():
     assert sum(beats) == 6
 
 
+def test_beats_are_counted_and_the_count_never_goes_back():
+    listener = told()
+    tell(listener, "tempo", 120)
+    counts = []
+    for frame in range(120):  # two seconds at 60 frames a second, and beats that come a little early or late
+        if frame in (29, 62, 89):
+            tell(listener, "beat")
+        counts.append(at(listener, frame / 60).beats)
+    assert counts == sorted(counts)
+    assert counts[-1] == pytest.approx(3 + 30 / 30, abs=0.1)
+
+
 def test_a_tempo_that_is_told_runs_on_without_a_jump():
     listener = told()
     tell(listener, "tempo", 60.0)
