@@ -24,7 +24,10 @@ TOLD_AFTER = (1, 2)
 EITHER = (0, 3)
 UNDECIDED = 0.5  # as a target: whatever is said there is right
 
-SPEED_SEMITONES = 3.0  # a song is played faster and higher, or slower and lower, by at most this
+# A song is played faster and higher, or slower and lower, by some of TOGETHER. Stems of different songs are by more:
+# a bass may play above the melody, and is told by its sound.
+TOGETHER = (-3.0, 3.0)
+APART = ((-3.0, 3.0), (-3.0, 15.0), (-12.0, 3.0))
 GAIN_DB, EQUALISER_DB, EQUALISER_KNOTS = 5.0, 3.0, 7  # standard deviations
 ALL_STEMS, NOISY = 0.75, 0.3  # share of the excerpts that have every stem, and that have noise
 NOISE_DB = (-70.0, -35.0)
@@ -67,10 +70,9 @@ def take_in(songs: Mapping[int, Song], rng: np.random.Generator, *, vary: bool) 
     """
     frames = Frames(RATE)
     same = len({id(song) for song in songs.values()}) == 1
-    speeds = [1.0 if not vary else 2 ** (rng.uniform(-SPEED_SEMITONES, SPEED_SEMITONES) / 12) for _ in songs]
+    semitones = [rng.uniform(*(TOGETHER if same else apart)) if vary else 0.0 for apart in APART]
+    speeds = [2 ** (semitones[0 if same else index] / 12) for index in range(len(SOURCES))]
     starts_s = [0.0 if same else rng.uniform(0, 15) for _ in songs]
-    if same:
-        speeds = speeds[:1] * len(SOURCES)
     stems = [songs[index].stem(index, speeds[index], starts_s[index]) for index in range(len(SOURCES))]
     length = min(stem.size for stem in stems) // frames.block * frames.block
     before = np.zeros((BLOCKS - 1) * frames.block, np.float32)
