@@ -24,6 +24,10 @@ LOUD = {
     "melody": {"full": 0.0085, "low": 0.02, "mid": 0.013, "high": 0.005},
 }
 
+DRUMS = ("drums", "full")
+# After so many hits of any drum without one of this kind the ear is taken not to know it: a good two bars of eighths.
+ENOUGH = 24
+
 
 class BegunOnsets:
     """Onsets of one kind: where the ear's likelihood rises over a threshold, or well again above it.
@@ -38,8 +42,8 @@ class BegunOnsets:
     """
 
     AGAIN = 0.2  # a rise by this much is another onset, even if the last is not over
-    # As measured on rendered songs: often the ear knows before it must.
-    DELAY_BLOCKS = 1.0
+    # An onset is in the block before the last when the ear tells it, as it is taught.
+    DELAY_BLOCKS = 1.5
     STRENGTH_BLOCKS = 4  # the flux is highest within these
     FAINTEST = 0.03  # strength; what makes the stem no louder did not begin in it
 
@@ -98,44 +102,55 @@ class StemOnsets:
         self._fluxes = {
             stem: Flux(frames, RANGES_HZ | {"full": FULL_HZ[stem]}, step_s, ripple=RIPPLE) for stem in SOURCES
         }
-        self._onsets: dict[Key, BegunOnsets | RangeOnsets] = {}
+        self._missed: dict[Key, int] = {}  # drum hits since the ear heard that kind of onset
+        self._begun: dict[Key, BegunOnsets] = {}
+        self._rises: dict[Key, RangeOnsets] = {}
         for key in ((stem, band) for stem in SOURCES for band in BANDS):
+            stem, band = key
             heard = HEARD_FOR[key]
+            rise = heard if isinstance(heard, Rise) else None
             if isinstance(heard, Begun):
-                self._onsets[key] = BegunOnsets(
-                    heard, key[1], sample_rate, frames.block, loud=LOUD[key[0]][key[1]], gain=gain
-                )
-            elif isinstance(heard, Rise):
+                self._begun[key] = BegunOnsets(heard, band, sample_rate, frames.block, loud=LOUD[stem][band], gain=gain)
+                rise = heard.otherwise
+            if rise:
                 # The newest two blocks of the window are the ones with which a rise comes in.
-                self._onsets[key] = RangeOnsets(
-                    heard,
-                    key[1],
+                self._rises[key] = RangeOnsets(
+                    rise,
+                    band,
                     sample_rate,
                     window=2 * frames.block,
                     hop=frames.block,
-                    loud=LOUD[key[0]][key[1]],
-                    floor=FLOORS[key[1]],
+                    loud=LOUD[stem][band],
+                    floor=FLOORS[band],
                     gain=gain,
                 )
+        self.reset()
 
     def __call__(self, frame: Separated) -> Iterator[tuple[Key, Hit]]:
         """Take what was separated of the next block; yield the onsets that are known after it."""
         for stem, magnitudes in zip(SOURCES, frame.magnitudes, strict=True):
             self._fluxes[stem](magnitudes)
-        for key, onsets in self._onsets.items():
-            flux = self._fluxes[key[0]]
-            hit = onsets(frame, flux) if isinstance(onsets, BegunOnsets) else onsets(flux)
+        for key, onsets in self._begun.items():
+            hit = onsets(frame, self._fluxes[key[0]])
             if hit:
+                self._missed[key] = 0
+                yield key, hit
+                if key == DRUMS:
+                    self._missed = {other: missed + 1 for other, missed in self._missed.items()}
+        for key, rises in self._rises.items():
+            hit = rises(self._fluxes[key[0]])
+            if hit and self._missed.get(key, ENOUGH) >= ENOUGH:
                 yield key, hit
 
     @property
     def levels(self) -> dict[Key, float]:
         """Strength per (stem, band), in [0, 1]."""
-        return {key: onsets.level for key, onsets in self._onsets.items()}
+        rises = {key: onsets.level for key, onsets in self._rises.items()}
+        return rises | {key: onsets.level for key, onsets in self._begun.items()}
 
     def reset(self) -> None:
         """Forget all that was heard."""
-        for flux in self._fluxes.values():
-            flux.reset()
-        for onsets in self._onsets.values():
-            onsets.reset()
+        for parts in (self._fluxes, self._begun, self._rises):
+            for part in parts.values():
+                part.reset()
+        self._missed = dict.fromkeys(self._begun, 0)

@@ -27,10 +27,12 @@ class Begun:
     Attributes:
         what: one of the ear's BEGINNINGS.
         likelihood: from which on it is told, in [0, 1]. Chosen like a prominence.
+        otherwise: what is told instead where the ear does not hear it for long: there are drums it does not know.
     """
 
     what: str
     likelihood: float
+    otherwise: Rise | None = None
 
 
 # Half-open ranges (Hz) of the bands; `attack` is a drum's beater, for the tempo.
@@ -53,8 +55,8 @@ HEARD_FOR: dict[tuple[str, str], Whole | Rise | Begun] = {
     ("mix", "mid"): Rise(0.17),
     ("mix", "high"): Rise(0.15),
     ("drums", "full"): Begun("drums", 0.65),
-    ("drums", "low"): Begun("kick", 0.35),
-    ("drums", "mid"): Begun("snare", 0.3),
+    ("drums", "low"): Begun("kick", 0.35, Rise(0.45)),
+    ("drums", "mid"): Begun("snare", 0.3, Rise(0.5)),
     ("drums", "high"): Begun("hat", 0.8),
     ("bass", "full"): Begun("bass", 0.15),
     ("bass", "low"): Rise(0.25),

@@ -73,7 +73,7 @@ class Told:
         self._bpm = 0.0
         self._tempo_was_told = False
         self._beats_then, self._then_s = 0.0, 0.0  # beats since the first, with a fraction, and when that was
-        self._beats = 0.0
+        self._beats, self._last_beat = 0.0, -1
         self._beat_s: float | None = None
         self._beat = False
         self._segment, self._novelty = 0, 0.0
@@ -186,7 +186,8 @@ class Told:
             self._bpm = 60 / (t_s - self._beat_s)
         self._beat_s = t_s
         self._beat = True
-        self._beats_then, self._then_s = float(round(self._beats_at(t_s))), t_s
+        self._last_beat = max(self._last_beat + 1, round(self._beats_at(t_s)))
+        self._beats_then, self._then_s = float(self._last_beat), t_s
 
     def _hear_tempo(self, bpm: float, t_s: float) -> None:
         self._beats_then, self._then_s = self._beats_at(t_s), t_s
