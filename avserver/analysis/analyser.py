@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from avserver.analysis.bass_pitch import DELAY_LOOKS, BassPitch
 from avserver.analysis.chroma import Chroma
-from avserver.analysis.flux import LOUD, Flux
+from avserver.analysis.flux import LOUD, QUIETER, Flux
 from avserver.analysis.gain import Gain
 from avserver.analysis.knobs import Knobs
 from avserver.analysis.level import Level
@@ -87,7 +87,16 @@ class Analyser:
         self._full = FullOnsets(rate, window=window, hop=hop, gain=self._gain)
         self._flux = Flux(self._spectrum, RANGES_HZ, hop_s)
         self._bands = {
-            key: RangeOnsets(heard, key[1], rate, window=window, hop=hop, loud=LOUD[key[1]], gain=self._gain)
+            key: RangeOnsets(
+                heard,
+                key[1],
+                rate,
+                window=window,
+                hop=hop,
+                loud=LOUD[key[1]],
+                quiet=LOUD[key[1]] / QUIETER,
+                gain=self._gain,
+            )
             for key, heard in HEARD_FOR.items()
             if key[0] == "mix" and isinstance(heard, Rise)
         }

@@ -7,7 +7,7 @@ import aubio
 import numpy as np
 import numpy.typing as npt
 
-from avserver.analysis.flux import FLOOR, QUIETER, Flux
+from avserver.analysis.flux import FLOOR, Flux
 from avserver.analysis.gain import AutoGain, Gain
 from avserver.analysis.stems import Rise
 
@@ -111,8 +111,7 @@ class RangeOnsets:
         sample_rate: samples per second (Hz).
         window: samples a spectrum looks at.
         hop: samples between two calls.
-        loud: flux of a strong onset of loud music.
-        floor: see `AutoGain`.
+        loud, quiet, floor: of the flux, see `AutoGain`.
         gain: how strengths are scaled.
     """
 
@@ -127,6 +126,7 @@ class RangeOnsets:
         sample_rate: int,
         *,
         loud: float,
+        quiet: float,
         gain: Gain,
         window: int = 1024,
         hop: int = 256,
@@ -138,7 +138,7 @@ class RangeOnsets:
         self._delay = hop + window // 2
         self._apart = round(APART_S * sample_rate)
         self._length = max(4, round(self.MEAN_S * sample_rate / hop))
-        self._strength = AutoGain(hop / sample_rate, loud=loud, quiet=loud / QUIETER, floor=floor, gain=gain)
+        self._strength = AutoGain(hop / sample_rate, loud=loud, quiet=quiet, floor=floor, gain=gain)
         self.reset()
 
     def __call__(self, flux: Flux) -> Hit | None:

@@ -29,6 +29,11 @@ DRUMS = ("drums", "full")
 ENOUGH = 24
 
 
+def quiet_in(band: str, loud: float) -> float:
+    """Return the flux of a strong onset of quiet music: not less than what wavers in a steady tone."""
+    return max(loud / QUIETER, FLOORS[band])
+
+
 class BegunOnsets:
     """Onsets of one kind: where the ear's likelihood rises over a threshold, or well again above it.
 
@@ -54,7 +59,9 @@ class BegunOnsets:
         self._column, self._threshold, self._band = BEGINNINGS.index(begun.what), begun.likelihood, band
         self._rate, self._block = sample_rate, block
         self._apart = round(APART_S * sample_rate)
-        self._strength = AutoGain(block / sample_rate, loud=loud, quiet=loud / QUIETER, floor=FLOORS[band], gain=gain)
+        self._strength = AutoGain(
+            block / sample_rate, loud=loud, quiet=quiet_in(band, loud), floor=FLOORS[band], gain=gain
+        )
         self.reset()
 
     def __call__(self, frame: Separated, flux: Flux) -> Hit | None:
@@ -121,6 +128,7 @@ class StemOnsets:
                     window=2 * frames.block,
                     hop=frames.block,
                     loud=LOUD[stem][band],
+                    quiet=quiet_in(band, LOUD[stem][band]),
                     floor=FLOORS[band],
                     gain=gain,
                 )

@@ -53,7 +53,7 @@ def test_everything_that_is_asked_for_is_written(song, tmp_path):
 
     with Image.open(picture) as image:
         assert image.size == (1920, 1350)
-        assert len(set(image.convert("L").resize((64, 64)).getdata())) > 20
+        assert np.unique(np.asarray(image.convert("L"))).size > 100
     assert {path.name for path in (tmp_path / "stems").iterdir()} == {"drums.wav", "bass.wav", "melody.wav"}
 
 
