@@ -22,6 +22,9 @@ TRUST = 0.5
 # States whose period is that near (as a share) are one tempo.
 NEAR = 0.06
 
+# Of half and double the more usual tempo is told while it is this likely, compared with the other.
+NEARLY = 0.1
+
 Array = npt.NDArray[np.float64]
 
 
@@ -97,13 +100,20 @@ class BeatStates:
         of_period = np.add.reduceat(self._likely, self._first)
         total = np.concatenate([[0.0], np.cumsum(of_period)])
         near = total[self._high] - total[self._low]
-        at = int(near.argmax())
+        at = self._usual(near)
         low, high = self._low[at], self._high[at]
         states = slice(self._first[low], self._last[high - 1] + 1)
         mean = complex(self._likely[states] @ self._phasors[states])
         period = float(of_period[low:high] @ self._periods[low:high]) / float(near[at])
         phase = float(np.angle(mean)) / (2 * np.pi) % 1.0
         return Estimate(period * self._step_s, phase, min(1.0, abs(mean)))
+
+    def _usual(self, near: Array) -> int:
+        """Return which period is told: the likeliest, or half or double it if that is more usual and about as likely."""
+        best = int(near.argmax())
+        octaves = [int(np.abs(self._periods - self._periods[best] * by).argmin()) for by in (0.5, 2.0)]
+        likely = [at for at in octaves if near[at] >= NEARLY * near[best]]
+        return min([best, *likely], key=lambda at: self._unusual[at])
 
     def keep_within(self, slowest_bpm: float, fastest_bpm: float) -> None:
         """Leave out all tempi beyond these; what is left of the probabilities stays."""
@@ -123,6 +133,7 @@ class BeatStates:
     def _allow(self, allowed: npt.NDArray[np.bool_]) -> None:
         """Work out how likely each tempo is at the beginning and after each other one."""
         octaves = np.log2(60 / self._step_s / self._periods / USUAL_BPM)
+        self._unusual = np.where(allowed, np.abs(octaves), np.inf)
         usual = np.where(allowed, np.exp(-0.5 * (octaves / SPREAD_OCTAVES) ** 2), 0.0)
         usual /= usual.sum()
         steady = np.where(allowed, np.exp(-STEADINESS * np.abs(self._periods / self._periods[:, None] - 1)), 0.0)
