@@ -109,7 +109,7 @@ class BeatStates:
         return Estimate(period * self._step_s, phase, min(1.0, abs(mean)))
 
     def _usual(self, near: Array) -> int:
-        """Return which period is told: the likeliest, or half or double it if that is more usual and about as likely."""
+        """Return which period is told: the likeliest, or half or double it if that is more usual and likely too."""
         best = int(near.argmax())
         octaves = [int(np.abs(self._periods - self._periods[best] * by).argmin()) for by in (0.5, 2.0)]
         likely = [at for at in octaves if near[at] >= NEARLY * near[best]]

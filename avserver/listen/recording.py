@@ -11,8 +11,8 @@ from avserver.audio.source import AudioSource
 from avserver.signals import Onset, Signals
 
 # How long ago (s) it was what these tell at a hop: they look at a window, or wait to be sure.
-PITCH_AGO_S = 0.023  # the middle of its window
-BASS_PITCH_AGO_S = 0.07
+PITCH_AGO_S = 0.07
+CLEAREST_AGO_S = 0.023  # the middle of the window that the clearest pitch is found in
 CHROMA_AGO_S = 0.22
 
 TEMPO_HOPS = 16  # the tempo is written down every so many hops: 93 ms at 44.1 kHz
@@ -81,6 +81,20 @@ class Recording:
         """Return when the onsets of one stem and band were (s), in order."""
         return sorted(told.onset.t_s for told in self.onsets if (told.onset.stem, told.onset.band) == (stem, band))
 
+    @property
+    def pitch(self) -> npt.NDArray[np.float64]:
+        """(n, 2) the lowest note (Hz, 0 for none) and the confidence in it, PITCH_AGO_S before each of `t_s`.
+
+        It is the bass's where one is heard, else the clearest of the mix, which looks back less and so is asked earlier.
+        """
+        earlier = round((PITCH_AGO_S - CLEAREST_AGO_S) / self.hop_s)
+        found = []
+        for index, now in enumerate(self.levels):
+            clearest = self.levels[max(0, index - earlier)]
+            bass = now.bass_pitch_hz, now.bass_pitch_confidence
+            found.append(bass if now.bass_pitch_hz else (clearest.pitch_hz, clearest.pitch_confidence))
+        return np.array(found).reshape(-1, 2)
+
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data: what `avserver listen --json` writes."""
         return {
@@ -105,12 +119,8 @@ class Recording:
                 for change in self.segments
             ],
             "pitch": [
-                {"t_s": at, "hz": round(now.pitch_hz, 3), "confidence": round(now.pitch_confidence, 4)}
-                for at, now in zip(self._ago(PITCH_AGO_S), self.levels, strict=True)
-            ],
-            "bass_pitch": [
-                {"t_s": at, "hz": round(now.bass_pitch_hz, 3), "confidence": round(now.bass_pitch_confidence, 4)}
-                for at, now in zip(self._ago(BASS_PITCH_AGO_S), self.levels, strict=True)
+                {"t_s": at, "hz": round(hz, 3), "confidence": round(confidence, 4)}
+                for at, (hz, confidence) in zip(self._ago(PITCH_AGO_S), self.pitch.tolist(), strict=True)
             ],
             "chroma": [np.round(now.chroma, 4).tolist() for now in self.levels],
             "chroma_t_s": self._ago(CHROMA_AGO_S),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from avserver.errors import ConfigError
-from avserver.listen.recording import BASS_PITCH_AGO_S, Change, Recording
+from avserver.listen.recording import PITCH_AGO_S, Change, Recording
 from avserver.listen.scores import (
     BEAT_TOLERANCE_S,
     ONSET_TOLERANCE_S,
@@ -22,6 +22,7 @@ DRUM_NOTES = {"low": ("kick", (35, 36)), "mid": ("snare", (38, 40)), "high": ("h
 TEMPO_TOLERANCE = 0.04
 TEMPO_FROM_S = 10.0  # how long a tempo may take to be found
 PITCH_TOLERANCE = 0.5  # semitones
+LASTS_S = 0.3  # an eighth at 100 bpm
 SAME_S = 0.01  # notes that begin closer than this are one onset
 
 
@@ -94,20 +95,20 @@ def compare(recording: Recording, truth: Truth) -> dict[str, float]:
 
 
 def bass_pitch_accuracy(recording: Recording, bass: Sequence[Note]) -> float:
-    """Return the share of hops in which the bass' pitch is that of its newest note, where there is one.
+    """Return the share of hops in which the lowest note that was heard is the bass's newest, where there is one.
 
     Of notes that begin together the lowest counts. A hop counts from the note's beginning until the next one's, for
-    at most half a second: the truth does not say when a note ends.
+    at most LASTS_S: the truth does not say when a note ends.
     """
     lowest: dict[float, int] = {}
     for note in bass:
         lowest[note.t_s] = min(note.pitch, lowest.get(note.t_s, note.pitch))
     begins = np.array(sorted(lowest))
     pitches = np.array([lowest[t_s] for t_s in begins])
-    t_s = recording.t_s - BASS_PITCH_AGO_S
+    t_s = recording.t_s - PITCH_AGO_S
     at = np.searchsorted(begins, t_s, side="right") - 1
-    sounding = (at >= 0) & (t_s - begins[np.maximum(at, 0)] < 0.5)
-    hz = np.array([now.bass_pitch_hz for now in recording.levels])
+    sounding = (at >= 0) & (t_s - begins[np.maximum(at, 0)] < LASTS_S)
+    hz = recording.pitch[:, 0]
     semitones = 69 + 12 * np.log2(np.maximum(hz, 1e-3) / 440)
     right = np.abs(semitones - pitches[np.maximum(at, 0)]) <= PITCH_TOLERANCE
     return float(right[sounding].mean()) if sounding.any() else 0.0
