@@ -85,7 +85,7 @@ class Recording:
     def pitch(self) -> npt.NDArray[np.float64]:
         """(n, 2) the lowest note (Hz, 0 for none) and the confidence in it, PITCH_AGO_S before each of `t_s`.
 
-        It is the bass's where one is heard, else the clearest of the mix, which looks back less and so is asked earlier.
+        The bass's where one is heard, else the clearest of the mix, which looks back less and so is asked earlier.
         """
         earlier = round((PITCH_AGO_S - CLEAREST_AGO_S) / self.hop_s)
         found = []

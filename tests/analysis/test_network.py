@@ -3,16 +3,10 @@ import pytest
 
 from avserver.analysis.network import Dense, Gru, load_weights
 from avserver.errors import ModelError
+from avserver.framework import keras
 
 
-@pytest.fixture(scope="module")
-def keras():
-    from avserver.generator import backend  # noqa: F401  (chooses the framework)
-
-    return pytest.importorskip("keras")
-
-
-def test_layers_step_by_step_equal_those_of_keras(keras):
+def test_layers_step_by_step_equal_those_of_keras():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 40, 7)).astype(np.float32)
     gru, dense = keras.layers.GRU(5, return_sequences=True), keras.layers.Dense(3)

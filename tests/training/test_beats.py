@@ -6,9 +6,6 @@ import pytest
 from avserver.analysis.bands import Bands
 from avserver.analysis.beat_network import HEARD_AFTER_S, STEP_S, BeatNetwork, weight_names
 from avserver.analysis.spectrum import Spectrum
-
-pytest.importorskip("keras")
-
 from avserver.training import beats as training
 
 RATE = 44_100

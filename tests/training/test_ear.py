@@ -6,9 +6,6 @@ import pytest
 from avserver.analysis.ear import BANDS, BEGINNINGS, SOURCES, Ear, Features
 from avserver.analysis.network import load_weights
 from avserver.analysis.separation import RATE, Separator
-
-pytest.importorskip("keras")
-
 from avserver.training import ear, ear_music
 
 HIT_S, NOTE_S = 0.5, 1.2

@@ -23,6 +23,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of all randomness (0)")
     parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="of each song, at most (60)")
     parser.add_argument(
+        "--drum-machines", type=float, default=0.3, metavar="SHARE", help="songs whose drums a drum machine plays (0.3)"
+    )
+    parser.add_argument(
         "--soundfont", type=Path, action="append", metavar="FILE", help="one is drawn for each song; may be repeated"
     )
     arguments = parser.parse_args()
@@ -44,7 +47,16 @@ def main() -> int:
                 midi, source = mido.MidiFile(path), path.name
             soundfont = soundfonts[rng.integers(len(soundfonts))]
             reverb = bool(rng.random() < 0.5)
-            write_song(folder, midi, soundfont, duration_s=arguments.duration, source=source, reverb=reverb)
+            machine = rng if rng.random() < arguments.drum_machines else None
+            write_song(
+                folder,
+                midi,
+                soundfont,
+                duration_s=arguments.duration,
+                source=source,
+                reverb=reverb,
+                machine=machine,
+            )
             sys.stdout.write(f"{name}: {source}, {soundfont.name}\n")
             sys.stdout.flush()
     except ConfigError as err:

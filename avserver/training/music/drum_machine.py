@@ -5,11 +5,12 @@ skin and how much is noise, how bright its cymbals are. Its sounds are those of 
 for what has a skin, filtered noise for what hisses.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
-from avserver.training.music.render import SAMPLE_RATE
-from avserver.training.music.score import Note
+from avserver.training.music.score import SAMPLE_RATE, Note
 
 Sound = npt.NDArray[np.float32]
 
@@ -18,6 +19,7 @@ LONGEST_S = 1.5
 KICKS, SNARES, CLAPS = (35, 36), (38, 40), (39,)
 CLOSED, OPEN, CYMBALS = (42, 44, 54, 69, 70, 82), (46,), (49, 51, 52, 53, 55, 57, 59)
 TOMS = {41: 70, 43: 85, 45: 100, 47: 120, 48: 140, 50: 165}  # Hz
+KEYS = frozenset((*KICKS, *SNARES, *CLAPS, *CLOSED, *OPEN, *CYMBALS, *TOMS))
 
 
 def machine(rng: np.random.Generator) -> dict[int, Sound]:
@@ -39,10 +41,10 @@ def machine(rng: np.random.Generator) -> dict[int, Sound]:
     return voices
 
 
-def play(notes: list[Note], samples: int, rng: np.random.Generator) -> Sound:
+def play(notes: Iterable[Note], samples: int, rng: np.random.Generator) -> Sound:
     """Return (samples,) of the drum notes, by a machine drawn from `rng`. Keys that it does not have are silent."""
     voices = machine(rng)
-    levels = {key: rng.uniform(0.3, 1.0) for key in (*KICKS, *SNARES, *CLAPS, *CLOSED, *OPEN, *CYMBALS, *TOMS)}
+    levels = {key: rng.uniform(0.3, 1.0) for key in sorted(KEYS)}
     track = np.zeros(samples, np.float32)
     for note in notes:
         start = round(note.t_s * SAMPLE_RATE)

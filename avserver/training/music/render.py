@@ -1,5 +1,6 @@
 """Rendering a MIDI file to its stems with FluidSynth, and writing them down with their truth."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -12,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from avserver.errors import ConfigError
-from avserver.training.music.score import STEMS, read_score, stem_of, timed_messages
+from avserver.training.music.drum_machine import KEYS, play
+from avserver.training.music.score import SAMPLE_RATE, STEMS, Score, read_score, stem_of, timed_messages
 
-SAMPLE_RATE = 44_100
 PEAK = 0.9  # of the mix
 _ALL_SOUND_OFF = 120  # MIDI's controller
 GAIN = 0.3  # FluidSynth's own; few voices of a full band clip at it, and the peak is set afterwards
@@ -48,16 +49,48 @@ def render_stems(
 
 
 def write_song(
-    folder: Path, midi: mido.MidiFile, soundfont: Path, *, duration_s: float, source: str, reverb: bool = True
+    folder: Path,
+    midi: mido.MidiFile,
+    soundfont: Path,
+    *,
+    duration_s: float,
+    source: str,
+    reverb: bool = True,
+    machine: np.random.Generator | None = None,
 ) -> None:
-    """Write {mix,drums,bass,melody}.npy and truth.json of a MIDI file into a new folder."""
+    """Write {mix,drums,bass,melody}.npy and truth.json of a MIDI file into a new folder.
+
+    With `machine` the drums are played by a drum machine drawn from it.
+    """
     score = read_score(midi)
     duration_s = min(duration_s, score.duration_s)
     folder.mkdir(parents=True)
-    for name, sound in render_stems(midi, soundfont, duration_s=duration_s, reverb=reverb).items():
+    stems = render_stems(midi, soundfont, duration_s=duration_s, reverb=reverb)
+    if machine is not None:
+        score = _that_it_can_play(score)
+        stems = _with_machine(stems, score, machine)
+    for name, sound in stems.items():
         np.save(folder / f"{name}.npy", sound)
     truth = {"source": source, "soundfont": soundfont.name, **score.truth(duration_s)}
     (folder / "truth.json").write_text(json.dumps(truth), encoding="utf-8")
+
+
+def _that_it_can_play(score: Score) -> Score:
+    """Return the score without the drums that a drum machine does not have."""
+    return dataclasses.replace(score, notes=tuple(n for n in score.notes if n.stem != "drums" or n.pitch in KEYS))
+
+
+def _with_machine(
+    stems: Mapping[str, npt.NDArray[np.int16]], score: Score, rng: np.random.Generator
+) -> Mapping[str, npt.NDArray[np.int16]]:
+    """Return the stems with other drums, as loud as those that were rendered, and their mix."""
+    rendered = stems["drums"].astype(np.float32)
+    drums = play((note for note in score.notes if note.stem == "drums"), rendered.size, rng)
+    drums *= np.sqrt(np.mean(rendered**2) / max(1e-12, float(np.mean(drums**2))))
+    mix = drums + stems["bass"] + stems["melody"]
+    scale = PEAK * 32_767 / max(1.0, float(np.abs(mix).max()), float(np.abs(drums).max()))
+    sounds = {"mix": mix, "drums": drums, "bass": stems["bass"], "melody": stems["melody"]}
+    return {name: np.round(sound * scale).clip(-32_768, 32_767).astype(np.int16) for name, sound in sounds.items()}
 
 
 def _only(midi: mido.MidiFile, stem: str, until_s: float) -> mido.MidiFile:

@@ -6,6 +6,7 @@ from typing import Any
 
 import mido
 
+SAMPLE_RATE = 44_100  # of what is rendered
 DRUM_CHANNEL = 9  # General MIDI's tenth
 BASS_PROGRAMS = range(32, 40)  # General MIDI's basses
 STEMS = ("drums", "bass", "melody")

@@ -7,8 +7,9 @@ import pytest
 
 from avserver.errors import ConfigError
 from avserver.training.music.composer import compose, styles
-from avserver.training.music.render import SAMPLE_RATE, render_stems, write_song
-from avserver.training.music.score import STEMS, read_score
+from avserver.training.music.drum_machine import KEYS
+from avserver.training.music.render import render_stems, write_song
+from avserver.training.music.score import SAMPLE_RATE, STEMS, read_score
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")  # what the tests install
 
@@ -41,6 +42,24 @@ def test_every_stem_sounds_when_its_notes_begin_and_the_mix_is_their_sum(library
         first_s = truth["onsets_s"][stem][0]
         loud = np.flatnonzero(np.abs(sounds[stem]) > 300)
         assert loud[0] / SAMPLE_RATE == pytest.approx(first_s, abs=0.05)
+
+
+def test_a_drum_machine_plays_what_it_can_and_the_truth_knows_that(tmp_path):
+    hits = [
+        mido.Message(kind, channel=9, note=key, velocity=100, time=time)
+        for key in (36, 38, 60, 42, 42)
+        for kind, time in (("note_on", 470), ("note_off", 10))
+    ]
+    midi = mido.MidiFile(tracks=[mido.MidiTrack([mido.Message("note_off", time=10), *hits])])
+    rng = np.random.default_rng(0)
+    write_song(tmp_path / "song", midi, SOUNDFONT, duration_s=2.4, source="hits", machine=rng)
+    truth = json.loads((tmp_path / "song" / "truth.json").read_text())
+    assert 60 not in KEYS
+    assert truth["onsets_s"]["drums"] == [0.5, 1.0, 2.0]
+    drums = np.abs(np.load(tmp_path / "song" / "drums.npy").astype(float))
+    for t_s in (0.5, 1.0, 2.0):
+        at = round(t_s * SAMPLE_RATE)
+        assert drums[at : at + 2000].max() > 5 * drums[at - 2000 : at].max()
 
 
 def test_a_note_that_never_ends_is_cut_off():
