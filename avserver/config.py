@@ -57,7 +57,7 @@ class AudioSettings:
 
     `loop` and `start_s` are for songs. Of what is live, `channels` are heard, counted from 1 and mixed (none given: the
     first two). `rate_hz` is asked of a device, 0 for its own. Addresses of the network that other machines reach are
-    listened on only with `insecure = true`.
+    listened on only with `insecure = true`. With `recurring_segments` a tempo that comes back has its old segment.
     """
 
     source: str = DEMO
@@ -66,6 +66,7 @@ class AudioSettings:
     channels: tuple[int, ...] = ()
     rate_hz: int = 0
     insecure: bool = False
+    recurring_segments: bool = False
 
     def __post_init__(self) -> None:
         _within("audio.start_s", self.start_s, 0, 1e6)

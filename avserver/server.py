@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from avserver.analysis.analyser import Analyser
+from avserver.analysis.analyser import Analyser, Listening
 from avserver.analysis.delayed import Delayed
 from avserver.audio.catalogue import open_source
 from avserver.audio.held import HeldBack
@@ -52,6 +52,7 @@ def build_engine(
     desk: Desk,
     meter: Meter,
     told: Told | None = None,
+    listening: Listening | None = None,
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered.
 
@@ -60,7 +61,7 @@ def build_engine(
     held = HeldBack(source)
     return Engine(
         patch=patch,
-        ears=Delayed(told, told.fetch) if told else Delayed(Analyser(held), held.fetch),
+        ears=Delayed(told, told.fetch) if told else Delayed(Analyser(held, listening), held.fetch),
         queue=queue,
         desk=desk,
         mapper=Mapper(patch, table),
@@ -218,6 +219,7 @@ class Server:
                 desk=desk,
                 meter=meter,
                 told=self._told,
+                listening=Listening(recurring_segments=show.audio.recurring_segments),
             ),
             clock=WallClock(show.frame.fps),
             relay=relay,
