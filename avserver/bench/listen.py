@@ -30,6 +30,7 @@ from avserver.analysis.stem_onsets import StemOnsets
 from avserver.analysis.stems import RANGES_HZ
 from avserver.analysis.tempo import Beats
 from avserver.audio.catalogue import open_source
+from avserver.audio.file import FORMATS
 from avserver.audio.source import ArraySource, Samples
 from avserver.bench.report import Report
 from avserver.errors import ConfigError
@@ -47,15 +48,16 @@ def bench_listen(report: Report, *, music: Path | None, song: str = "demo") -> N
 
     Args:
         report: what is added to.
-        music: a folder with truth.json files beside mix.ogg, and NAME.json beside NAME.ogg.
+        music: a folder with truth.json beside mix.ogg, or NAME.json beside NAME.ogg (or another format).
         song: what the cost is measured on.
     """
+    songs = _songs(music) if music else {}
     with open_source(song, sample_rate=SAMPLE_RATE) as source:
         samples = source.read(LONGEST_S)
     ours_s = _costs(report, samples)
     _librosa(report, samples, ours_s)
     if music:
-        _figures(report, music)
+        _figures(report, songs, music)
 
 
 def _costs(report: Report, samples: Samples) -> float:
@@ -129,11 +131,8 @@ def _librosa(report: Report, samples: Samples, ours_s: float) -> None:
     report.add("librosa, CPU s", "librosa / avserver", total_s / ours_s)
 
 
-def _figures(report: Report, music: Path) -> None:
+def _figures(report: Report, songs: Mapping[Path, Path], music: Path) -> None:
     """Add the figures of every song with a truth, their medians, and the stored ones beside them."""
-    songs = _songs(music)
-    if not songs:
-        raise ConfigError(f"there is no music with its truth in {music}: NAME/mix.ogg with NAME/truth.json is needed")
     by_name: dict[str, list[float]] = {}
     for song, truth in songs.items():
         for name, value in _figures_of(song, truth).items():
@@ -147,10 +146,16 @@ def _figures(report: Report, music: Path) -> None:
 
 
 def _songs(music: Path) -> dict[Path, Path]:
-    """Return each song of a folder with its truth."""
-    pairs = {path.with_name("mix.ogg"): path for path in sorted(music.rglob("truth.json"))}
-    pairs |= {path.with_suffix(".ogg"): path for path in sorted(music.rglob("*.json")) if path.name != "truth.json"}
-    return {song: truth for song, truth in pairs.items() if song.exists()}
+    """Return each song of a folder with its truth. Raises ConfigError if there is none."""
+    found = {}
+    for truth in sorted(music.rglob("*.json")):
+        names = [f"{'mix' if truth.name == 'truth.json' else truth.stem}.{kind}" for kind in FORMATS]
+        song = next((path for name in names if (path := truth.with_name(name)).exists()), None)
+        if song:
+            found[song] = truth
+    if not found:
+        raise ConfigError(f"there is no music with its truth in {music}: NAME/mix.ogg and NAME/truth.json are needed")
+    return found
 
 
 def _figures_of(song: Path, truth: Path) -> dict[str, float]:

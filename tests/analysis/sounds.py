@@ -4,6 +4,7 @@ import numpy as np
 
 from avserver.analysis.analyser import Analyser
 from avserver.audio.source import ArraySource
+from avserver.listen import scores
 
 RATE = 44_100
 HOP_S = 256 / RATE
@@ -51,18 +52,9 @@ def onsets_of(signals, stem="mix", band="full"):
 
 def matches(found_s, true_s, tolerance_s=0.05):
     """Return pairs (found, true) of sorted times that are no further apart, each time used once."""
-    pairs, i, j = [], 0, 0
-    while i < len(found_s) and j < len(true_s):
-        if abs(found_s[i] - true_s[j]) <= tolerance_s:
-            pairs.append((found_s[i], true_s[j]))
-            i, j = i + 1, j + 1
-        elif found_s[i] < true_s[j]:
-            i += 1
-        else:
-            j += 1
-    return pairs
+    return [(found_s[i], true_s[j]) for i, j in scores.matches(found_s, true_s, tolerance_s)]
 
 
 def f_measure(found_s, true_s, tolerance_s=0.05):
     """Return 2·hits / (found + true), the usual score of onset and beat detectors."""
-    return 2 * len(matches(sorted(found_s), sorted(true_s), tolerance_s)) / (len(found_s) + len(true_s))
+    return scores.f_measure(list(found_s), list(true_s), tolerance_s)
