@@ -25,8 +25,9 @@ LOUD = {
 }
 
 DRUMS = ("drums", "full")
-# After so many hits of any drum without one of this kind the ear is taken not to know it: a good two bars of eighths.
-ENOUGH = 24
+# After so many hits of any drum without one of this kind that the ear was sure of, it is taken not to know it: four
+# bars of eighths.
+ENOUGH, SURE = 32, 0.6
 
 
 def quiet_in(band: str, loud: float) -> float:
@@ -44,6 +45,9 @@ class BegunOnsets:
         block: samples between two calls.
         loud: flux of a strong onset of loud music.
         gain: how strengths are scaled.
+
+    Attributes:
+        likelihood: what the ear made of the newest block.
     """
 
     AGAIN = 0.2  # a rise by this much is another onset, even if the last is not over
@@ -53,7 +57,7 @@ class BegunOnsets:
     FAINTEST = 0.03  # strength; what makes the stem no louder did not begin in it
 
     _last: int
-    _before: float
+    likelihood: float
 
     def __init__(self, begun: Begun, band: str, sample_rate: int, block: int, *, loud: float, gain: Gain) -> None:
         self._column, self._threshold, self._band = BEGINNINGS.index(begun.what), begun.likelihood, band
@@ -66,8 +70,8 @@ class BegunOnsets:
 
     def __call__(self, frame: Separated, flux: Flux) -> Hit | None:
         """Take what was separated of the next block, and its flux; return the onset that is known after it."""
-        likelihood, before = float(frame.begun[self._column]), self._before
-        self._before = likelihood
+        likelihood, before = float(frame.begun[self._column]), self.likelihood
+        self.likelihood = likelihood
         self._heard += self._block
         self._recent.append(flux.values[self._band])
         self._strength(self._recent[-1])
@@ -90,7 +94,7 @@ class BegunOnsets:
         """Forget all that was heard."""
         self._heard = 0
         self._last = -self._apart
-        self._before = 0.0
+        self.likelihood = 0.0
         self._recent: deque[float] = deque(maxlen=self.STRENGTH_BLOCKS)
         self._strength.reset()
 
@@ -123,7 +127,7 @@ class StemOnsets:
                 # The newest two blocks of the window are the ones with which a rise comes in.
                 self._rises[key] = RangeOnsets(
                     rise,
-                    band,
+                    rise.range_name or band,
                     sample_rate,
                     window=2 * frames.block,
                     hop=frames.block,
@@ -140,11 +144,12 @@ class StemOnsets:
             self._fluxes[stem](magnitudes)
         for key, onsets in self._begun.items():
             hit = onsets(frame, self._fluxes[key[0]])
-            if hit:
+            if hit and key == DRUMS:
+                self._missed = {other: missed + 1 for other, missed in self._missed.items()}
+            if hit and onsets.likelihood >= SURE:
                 self._missed[key] = 0
+            if hit and not (key in self._rises and self._missed[key] >= ENOUGH):
                 yield key, hit
-                if key == DRUMS:
-                    self._missed = {other: missed + 1 for other, missed in self._missed.items()}
         for key, rises in self._rises.items():
             hit = rises(self._fluxes[key[0]])
             if hit and self._missed.get(key, ENOUGH) >= ENOUGH:
