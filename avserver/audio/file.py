@@ -33,16 +33,24 @@ class FileSource(AudioSource):
         sample_rate: samples per second (Hz) wanted, whatever the file has.
         loop: begin again at the end, for ever.
         start_s: where in the song the show begins (s); a loop goes back to the song's own beginning.
+        may_be_silent: a show of a silent song is most likely a mistake; where it is none, say so.
 
     Raises:
         AudioError: when the file cannot be read, has no sound in it, ends before `start_s`, holds nothing
-            above SILENCE_DB in the SILENCE_S seconds from there, or is shorter than SHORTEST_LOOP_S for a loop.
+            above SILENCE_DB in the SILENCE_S seconds from there (unless it may), or is shorter than SHORTEST_LOOP_S for
+            a loop.
     """
 
     _pending: Samples
 
     def __init__(
-        self, path: str | Path, *, sample_rate: int = 44_100, loop: bool = False, start_s: float = 0.0
+        self,
+        path: str | Path,
+        *,
+        sample_rate: int = 44_100,
+        loop: bool = False,
+        start_s: float = 0.0,
+        may_be_silent: bool = False,
     ) -> None:
         super().__init__(sample_rate)
         if not (np.isfinite(start_s) and start_s >= 0):
@@ -53,7 +61,8 @@ class FileSource(AudioSource):
         self._container: Any = None
         try:
             self._restart()
-            self._refuse_silence()
+            if not may_be_silent:
+                self._refuse_silence()
             if loop:
                 self._refuse_short()
                 self._loop = True

@@ -29,12 +29,12 @@ from avserver.analysis.spectrum import Spectrum
 from avserver.analysis.stem_onsets import StemOnsets
 from avserver.analysis.stems import RANGES_HZ
 from avserver.analysis.tempo import Beats
-from avserver.audio.catalogue import open_source
 from avserver.audio.file import FORMATS
 from avserver.audio.source import ArraySource, Samples
 from avserver.bench.report import Report
 from avserver.errors import ConfigError
 from avserver.listen.recording import record
+from avserver.listen.songs import open_song
 from avserver.listen.stems import gains_db, separate
 from avserver.listen.truth import compare, read_truth
 
@@ -52,7 +52,7 @@ def bench_listen(report: Report, *, music: Path | None, song: str = "demo") -> N
         song: what the cost is measured on.
     """
     songs = _songs(music) if music else {}
-    with open_source(song, sample_rate=SAMPLE_RATE) as source:
+    with open_song(song, SAMPLE_RATE) as source:
         samples = source.read(LONGEST_S)
     ours_s = _costs(report, samples)
     _librosa(report, samples, ours_s)
@@ -160,8 +160,8 @@ def _songs(music: Path) -> dict[Path, Path]:
 
 def _figures_of(song: Path, truth: Path) -> dict[str, float]:
     listening = Listening()
-    with open_source(str(song)) as source:
+    with open_song(str(song)) as source:
         recording = record(source, Analyser(source, listening), listening.hop / source.sample_rate)
-    with open_source(str(song)) as source:
+    with open_song(str(song)) as source:
         gains = gains_db(separate(source), truth.parent, source.sample_rate)
     return compare(recording, read_truth(truth)) | gains

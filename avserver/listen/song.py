@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avserver.analysis.analyser import Analyser, Listening
-from avserver.audio.catalogue import open_source
 from avserver.errors import ConfigError
 from avserver.listen.recording import Recording, record
+from avserver.listen.songs import open_song
 from avserver.listen.stems import check_folder, gains_db, separate, write_stems
 from avserver.listen.truth import compare, read_truth
 from avserver.new_file import check_new
@@ -57,12 +57,12 @@ def listen(asked: Listen) -> Heard:
     truth = read_truth(asked.truth) if asked.truth else None
     listening = Listening()
     begun_s = time.perf_counter()
-    with open_source(asked.song) as source:
+    with open_song(asked.song) as source:
         recording = record(source, Analyser(source, listening), listening.hop / source.sample_rate)
     took_s = time.perf_counter() - begun_s
     figures = compare(recording, truth) if truth else {}
     if asked.stems or asked.truth:
-        with open_source(asked.song) as source:
+        with open_song(asked.song) as source:
             stems = separate(source)
             if asked.stems:
                 write_stems(asked.stems, stems, source.sample_rate)

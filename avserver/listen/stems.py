@@ -6,11 +6,11 @@ import numpy as np
 
 from avserver.analysis.ear import SOURCES
 from avserver.analysis.separation import Resynthesis, Separator
-from avserver.audio.catalogue import open_source
 from avserver.audio.source import AudioSource, Samples
 from avserver.audio.wav import write_wav
 from avserver.errors import ConfigError
 from avserver.listen.scores import si_sdr_db
+from avserver.listen.songs import open_song
 
 HOP = 256
 BLOCK_S = 10.0  # samples are fetched in pieces of this
@@ -64,7 +64,7 @@ def gains_db(stems: dict[str, Samples], folder: Path, sample_rate: int) -> dict[
         )
         if path is None:
             continue
-        with open_source(str(path), sample_rate=sample_rate) as source:
+        with open_song(str(path), sample_rate) as source:
             true = source.read(stems["mix"].size / sample_rate)
         if np.abs(true).max() > SILENT:
             gains[f"{name} SI-SDR gain, dB"] = si_sdr_db(stems[name], true) - si_sdr_db(stems["mix"], true)

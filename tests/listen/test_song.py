@@ -80,6 +80,27 @@ def test_a_song_that_cannot_be_played_is_named(tmp_path):
     assert "none.wav" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "sound",
+    {
+        "silence": np.zeros(30_000, np.float32),
+        "one sample": np.full(1, 0.5, np.float32),
+        "direct current": np.full(30_000, 0.5, np.float32),
+        "clipping": np.sign(np.sin(np.arange(30_000) / 20)).astype(np.float32),
+        "noise": np.random.default_rng(0).uniform(-1, 1, 30_000).astype(np.float32),
+    }.items(),
+    ids=lambda sound: sound[0],
+)
+def test_whatever_the_sound_what_is_written_is_finite_and_in_range(tmp_path, sound):
+    write_wav(tmp_path / "sound.wav", sound[1])
+    done = listen(tmp_path / "sound.wav", "--json", tmp_path / "out.json", "--stems", tmp_path / "stems")
+    assert done.returncode == 0, done.stderr
+    heard = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
+    assert all(0 <= onset["strength"] <= 1 for onset in heard["onsets"])
+    assert all(0 <= pitch["confidence"] <= 1 and pitch["hz"] >= 0 for pitch in heard["pitch"])
+    assert len(heard["chroma"]) == len(heard["pitch"]) >= 1
+
+
 def test_what_is_written_down_is_what_a_show_hears(song):
     """Hop by hop, as here, or frame by frame, as a show does: the same onsets and beats."""
     with open_source(str(song)) as source:
