@@ -25,9 +25,9 @@ LOUD = {
 }
 
 DRUMS = ("drums", "full")
-# After so many hits of any drum without one of this kind that the ear was sure of, it is taken not to know it: four
+# After so many hits of any drum without one of this kind that the ear was sure of, it is taken not to know it: five
 # bars of eighths.
-ENOUGH, SURE = 32, 0.6
+ENOUGH, SURE = 40, 0.6
 
 
 def quiet_in(band: str, loud: float) -> float:
