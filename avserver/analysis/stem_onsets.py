@@ -13,6 +13,7 @@ from avserver.signals import BANDS
 
 # A stem's share of a steady tone wavers, so its level does by more than that of the mix.
 RIPPLE = 0.06
+WAVER = 1.6  # of the floors: as far as a stem's share of a steady tone ever wavers, and a little
 # There are few bins below 150 Hz, and the flux of all is high when one is.
 FLOORS = dict.fromkeys(BANDS, FLOOR) | {"low": 4 * FLOOR}
 
@@ -32,7 +33,7 @@ ENOUGH, SURE = 40, 0.6
 
 def quiet_in(band: str, loud: float) -> float:
     """Return the flux of a strong onset of quiet music: not less than what wavers in a steady tone."""
-    return max(loud / QUIETER, FLOORS[band])
+    return max(loud / QUIETER, WAVER * FLOORS[band])
 
 
 class BegunOnsets:
