@@ -198,10 +198,13 @@ class Analyser:
     def _follow_notes(self, begun: Mapping[Key, Hit]) -> None:
         """Tell the notes of the mix and of the bass, with the help of their onsets."""
         now_s = self._hops * self._hop / self._rate
-        levels = self._levels()
-        for stem, hz in (("mix", self._pitch.hz), ("bass", self._bass_pitch.hz)):
-            struck = begun[stem, "full"].strength if (stem, "full") in begun else 0.0
-            self._note_events += self._notes[stem](now_s, hz, levels[stem, "full"], struck)
+        mix, bass = ("mix", "full"), ("bass", "full")
+        for key, hz, level in (
+            (mix, self._pitch.hz, self._full.level),
+            (bass, self._bass_pitch.hz, self._stems.level(bass)),
+        ):
+            struck = begun[key].strength if key in begun else 0.0
+            self._note_events += self._notes[key[0]](now_s, hz, level, struck)
 
     def _levels(self) -> dict[Key, float]:
         """Return the onset strength of every stem and band."""

@@ -156,11 +156,14 @@ class StemOnsets:
             if hit and self._missed.get(key, ENOUGH) >= ENOUGH:
                 yield key, hit
 
+    def level(self, key: Key) -> float:
+        """Return the strength in one stem and band, in [0, 1]."""
+        return self._begun[key].level if key in self._begun else self._rises[key].level
+
     @property
     def levels(self) -> dict[Key, float]:
         """Strength per (stem, band), in [0, 1]."""
-        rises = {key: onsets.level for key, onsets in self._rises.items()}
-        return rises | {key: onsets.level for key, onsets in self._begun.items()}
+        return {key: self.level(key) for key in HEARD_FOR if key[0] in SOURCES}
 
     def reset(self) -> None:
         """Forget all that was heard."""
