@@ -11,6 +11,7 @@ from avserver.analysis.knobs import Knobs
 from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
+from avserver.control.hand import Hand, Moment
 from avserver.control.mapper import Mapper
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Params, ParamTable, Value
@@ -59,6 +60,7 @@ class Engine:
         mapper: Mapper,
         scene: Scene,
         meter: Meter,
+        hands: Sequence[Hand] = (),
     ) -> None:
         self.patch = patch
         self._ears = ears
@@ -67,6 +69,7 @@ class Engine:
         self._mapper = mapper
         self._scene = scene
         self._meter = meter
+        self._hands = hands
         self._tick = Tick(0, 0.0)
         self.signals: Signals | None = None
         self.params: Params | None = None
@@ -90,7 +93,11 @@ class Engine:
     def step(self, tick: Tick, now_unix_s: float) -> Params:
         """Decide a tick; `spec` then says what to draw. `now_unix_s` is when events with a time tag are due by."""
         with self._meter.time("control"):
-            fired = self._desk.apply(self._queue.drain(now_unix_s))
+            moment = Moment(tick.t_s, now_unix_s)
+            events = self._queue.drain(now_unix_s)
+            for hand in self._hands:
+                events += hand.events(moment, self._desk.values)
+            fired = self._desk.apply(events)
         with self._meter.time("analysis"):
             signals = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
         with self._meter.time("mapping"):

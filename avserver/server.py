@@ -5,7 +5,7 @@ import os
 import signal
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from avserver.analysis.analyser import Analyser, Listening
@@ -19,6 +19,7 @@ from avserver.clock import WallClock
 from avserver.config import Show
 from avserver.control.desk import Command, Desk
 from avserver.control.events import EventQueue
+from avserver.control.hand import Hand
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
 from avserver.control.mapping_watch import MappingWatch
@@ -53,6 +54,7 @@ def build_engine(
     meter: Meter,
     told: Told | None = None,
     listening: Listening | None = None,
+    hands: Sequence[Hand] = (),
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered.
 
@@ -67,6 +69,7 @@ def build_engine(
         mapper=Mapper(patch, table),
         scene=Scene(patch),
         meter=meter,
+        hands=hands,
     )
 
 

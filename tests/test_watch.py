@@ -14,8 +14,9 @@ import pytest
 
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
+from avserver.control.fixed_params import FIXED
 from avserver.control.osc import OscServer
-from avserver.control.params import FIXED, ParamTable
+from avserver.control.params import ParamTable
 from avserver.errors import ConfigError
 from avserver.watch import summary, watch
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from avserver.channels import ALL, parse_channels
 from avserver.control.entry import Entry
-from avserver.control.params import MOST_SIGMA, Kind, ParamTable, bend_params
+from avserver.control.params import Kind, ParamTable
 from avserver.control.patch import (
     CHROMAS,
     DEFAULT_GLIDE_S,
@@ -19,6 +19,7 @@ from avserver.control.patch import (
     Modulation,
     Patch,
 )
+from avserver.control.patch_params import MOST_SIGMA, bend_params
 from avserver.control.sources import LONGEST_S, SOURCES, options_of
 from avserver.errors import ConfigError, MappingError, ModelError, ParamError, nearest
 from avserver.frame_spec import DIRECTION_KINDS, EDGES, FIRST_PICTURE, PLACES, SPACES, has_nonlinearity

@@ -5,16 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from avserver.channels import ALL
-from avserver.control.params import (
-    FIXED,
-    FIXED_DIRECTIONS,
-    Param,
-    ParamTable,
-    bend_params,
-    choir_params,
-    direction_params,
-    model_params,
-)
+from avserver.control.fixed_params import FIXED, FIXED_DIRECTIONS
+from avserver.control.params import Param, ParamTable
+from avserver.control.patch_params import bend_params, choir_params, direction_params, model_params
 from avserver.control.sources import Options
 from avserver.frame_spec import BendSlot
 

@@ -6,7 +6,9 @@ import pytest
 
 from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Desk
 from avserver.control.events import Event
-from avserver.control.params import FIXED, Kind, ParamTable, choir_params
+from avserver.control.fixed_params import FIXED
+from avserver.control.params import Kind, ParamTable
+from avserver.control.patch_params import choir_params
 from avserver.errors import AudioError
 
 TABLE = ParamTable([*FIXED, *choir_params("melody", seeds=(1, 2), layers=(0.0, 0.5), glide_s=1.0)])

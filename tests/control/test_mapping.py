@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from avserver.bundled import mapping_path
 from avserver.control.envelope import EnvelopeOptions
+from avserver.control.fixed_params import FIXED
 from avserver.control.follower import FollowerOptions
 from avserver.control.lfo import LfoOptions
 from avserver.control.mapping import load_patch, parse_patch
-from avserver.control.params import FIXED
 from avserver.control.patch import BendPatch, Choir, DirectionPatch, MidiKnob, Modulation, Patch
 from avserver.control.sources import SOURCES
 from avserver.errors import MappingError

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avserver.control.params import FIXED, Kind, Param, ParamTable, bend_params, choir_params, direction_params
+from avserver.control.fixed_params import FIXED
+from avserver.control.params import Kind, Param, ParamTable
+from avserver.control.patch_params import bend_params, choir_params, direction_params
 from avserver.errors import ParamError
 from avserver.transforms import TRANSFORMS
 

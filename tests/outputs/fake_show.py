@@ -10,7 +10,9 @@ import numpy as np
 
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
-from avserver.control.params import FIXED, ParamTable, bend_params, choir_params
+from avserver.control.fixed_params import FIXED
+from avserver.control.params import ParamTable
+from avserver.control.patch_params import bend_params, choir_params
 from avserver.frame import Frame
 from avserver.outputs.web.preview import WebPreview
 from avserver.signals import BANDS, CHROMA_CLASSES, STEMS, Onset, Signals

@@ -1,0 +1,106 @@
+"""The parameters that every show has, in the order in which people should see them."""
+
+from avserver.control.param_makers import bool_param, float_param, int_param, trigger_param
+from avserver.control.params import Kind, Param
+from avserver.control.patch_params import direction_params
+
+# Directions of w that every show has. Each costs nothing while its amount is 0.
+FIXED_DIRECTIONS = 8
+
+_OUTPUT = (
+    float_param("/output/opacity", 1.0, 0.0, 1.0, "brightness of the picture, 0 is black"),
+    bool_param("/output/blackout", False, "all outputs black, at once"),
+    bool_param("/output/freeze", False, "the picture stands still"),
+    bool_param("/output/strobe_safe", False, "no part of the picture flashes more than three times a second"),
+)
+
+_MIX = (
+    float_param("/mix/amount", 0.0, 0.0, 1.0, "share of the partner model, if the show has one"),
+    float_param("/mix/first", 0.0, 0.0, 1.0, "the partner is mixed into the layers from this share of them on"),
+    float_param("/mix/stop", 1.0, 0.0, 1.0, "the partner is mixed into the layers below this share of them"),
+)
+
+_AUDIO = (
+    Param(
+        "/audio/delay_ms",
+        Kind.FLOAT,
+        0.0,
+        0.0,
+        1000.0,
+        "how much later sound is heard, to align it with the picture",
+        "ms",
+        survives_panic=True,
+    ),
+    bool_param("/audio/gain_auto", True, "strengths of onsets follow how loud the music was lately"),
+    float_param(
+        "/audio/gain_max_db", 30.0, 0.0, 60.0, "music softer than loud music by this still plays in full", "dB", 0.0
+    ),
+    float_param("/audio/gain_half_life_s", 4.0, 0.5, 60.0, "after so long a loud onset counts half as much", "s", 0.0),
+)
+
+_PANIC = (trigger_param("/panic", "every parameter back to its default, at once; the model stays"),)
+
+_MODEL = (
+    float_param(
+        "/model/fade_s", 1.0, 0.0, 30.0, "how long another model takes to fade in, 0 swaps between two frames", "s", 0.0
+    ),
+)
+
+_LATENT = (
+    float_param("/latent/truncation_psi", 1.0, 0.0, 1.5, "how far pictures stray from the average one"),
+    int_param("/latent/truncation_cutoff", 32, 0, 32, "layers below this one are truncated"),
+)
+
+_NOISE = (
+    float_param("/noise/strength", 0.5, 0.0, 2.0, "standard deviation of the noise"),
+    float_param("/noise/speed", 1.0, 0.0, 8.0, "how fast the noise moves"),
+    float_param("/noise/grain_coarse", 0.0, 0.0, 1.0, "smooth (0) to rough (1) noise up to 32 px", smoothing_s=0.0),
+    float_param("/noise/grain_fine", 0.0, 0.0, 1.0, "smooth (0) to rough (1) noise above 32 px", smoothing_s=0.0),
+)
+
+_GRADE = (
+    float_param("/grade/contrast", 1.0, 0.0, 2.0, "contrast of the picture"),
+    float_param("/grade/saturation", 1.0, 0.0, 2.0, "saturation of the picture, 0 is grey"),
+    float_param("/grade/hue", 0.0, -180.0, 180.0, "turn of all colours, red towards green", "deg"),
+)
+
+_FEEDBACK = (
+    float_param("/feedback/amount", 0.0, 0.0, 0.98, "share of the frame before in the picture"),
+    float_param("/feedback/zoom", 1.0, 0.5, 2.0, "share of the frame before in view: below 1 zooms in at every frame"),
+    float_param("/feedback/rotate", 0.0, -180.0, 180.0, "turn of the frame before at each frame, anticlockwise", "deg"),
+)
+
+_TEMPO = (
+    float_param("/tempo/slowest_bpm", 55.0, 40.0, 240.0, "no slower tempo is told: raise it for double", "bpm", 0.0),
+    float_param("/tempo/fastest_bpm", 215.0, 40.0, 240.0, "no faster tempo is told: lower it for half", "bpm", 0.0),
+)
+
+_SEGMENT = (
+    bool_param("/segment/auto", True, "tempo changes in the music switch the segment"),
+    int_param("/segment/select", 0, 0, 127, "the segment to go to"),
+    trigger_param("/segment/next", "go to the next segment"),
+    trigger_param("/segment/previous", "go to the previous segment"),
+)
+
+_DIRECTION = (
+    *(
+        param
+        for number in range(1, FIXED_DIRECTIONS + 1)
+        for param in direction_params(str(number), kind="sefa", number=number)
+    ),
+)
+
+FIXED: tuple[Param, ...] = (
+    *_OUTPUT,
+    *_MIX,
+    *_AUDIO,
+    *_PANIC,
+    *_MODEL,
+    *_LATENT,
+    *_NOISE,
+    *_GRADE,
+    *_FEEDBACK,
+    *_TEMPO,
+    *_SEGMENT,
+    *_DIRECTION,
+)

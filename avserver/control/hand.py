@@ -1,0 +1,28 @@
+"""Hand: whoever turns knobs from within the engine's thread: controllers, presets that morph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from avserver.control.events import Event
+from avserver.control.params import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a frame is decided.
+
+    Attributes:
+        t_s: show time of the frame (s).
+        unix_s: time of the day (s, Unix).
+    """
+
+    t_s: float
+    unix_s: float
+
+
+class Hand(Protocol):
+    """Asked once a frame, before the desk executes what has arrived."""
+
+    def events(self, moment: Moment, values: Mapping[str, Value]) -> list[Event]:
+        """Return what it does at this frame; `values` is where the knobs stand. Never blocks, never raises."""
