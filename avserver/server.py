@@ -174,7 +174,8 @@ class Server:
                 case _:
                     raise ParamError("/audio/seek takes one number, the position in the song (s)")
 
-        return {"/audio/seek": seek, **(self._told.commands() if self._told else refusals())}
+        to_seek = Command(seek, "f", "go to a position in the song (s)")
+        return {"/audio/seek": to_seek, **(self._told.commands() if self._told else refusals())}
 
     def _open(self, stack: ExitStack) -> None:
         """Take the ports, start the worker, and connect it all."""

@@ -1,6 +1,7 @@
 """The desk: where the knobs stand. Only the engine's thread turns them, by executing events."""
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from avserver.control.events import ROOT, Event, Reply
@@ -19,8 +20,21 @@ MAX_EXPLAINED = 10
 _ANSWERS = frozenset({"/fail", "/synced", "/status.reply"})
 
 Status = Callable[[], Mapping[str, str | float | int]]
-# What a message that is no knob does, given its arguments; raises UserError when it cannot.
-Command = Callable[[tuple[object, ...]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a message does that turns no knob.
+
+    Attributes:
+        run: called with the arguments of a message; raises UserError for bad ones.
+        types: OSC type tags of the arguments it takes, e.g. `sf`; more may be left out than these tell.
+        description: one line.
+    """
+
+    run: Callable[[tuple[object, ...]], None]
+    types: str
+    description: str
 
 
 class Desk:
@@ -103,7 +117,7 @@ class Desk:
             case address, _ if address in _ANSWERS:
                 return
             case address, arguments if address in self._commands:
-                self._commands[address](arguments)
+                self._commands[address].run(arguments)
             case _:
                 self._play(event, fired)
 

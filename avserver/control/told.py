@@ -23,6 +23,7 @@ from functools import partial
 import numpy as np
 
 from avserver.analysis.knobs import Knobs
+from avserver.control.desk import Command
 from avserver.errors import ParamError
 from avserver.signals import BANDS, CHROMA_CLASSES, STEMS, Onset, Signals
 
@@ -32,7 +33,17 @@ RELEASE_S = 0.08
 # Two beats further apart (s), or nearer, than these tell no tempo: 400 and 20 bpm.
 BEAT_S = (0.15, 3.0)
 
-NAMES = ("onset", "rms_db", "pitch", "chroma", "beat", "tempo", "segment", "novelty")
+# Each with the OSC types of its arguments and a description.
+_TAKES = {
+    "onset": ("ssf", "something began: a stem, a band, a strength"),
+    "rms_db": ("sf", "a stem, and its level (dB)"),
+    "pitch": ("ff", "a frequency (Hz) and how sure it is"),
+    "chroma": ("f" * CHROMA_CLASSES, "how much there is of each pitch class, from C"),
+    "beat": ("", "a beat, now"),
+    "tempo": ("f", "beats per minute"),
+    "segment": ("i", "the tempo segment"),
+    "novelty": ("f", "how sure it is that the tempo is another one"),
+}
 
 Arguments = tuple[object, ...]
 Change = Callable[[float], None]
@@ -78,9 +89,9 @@ class Told:
         self._beat = False
         self._segment, self._novelty = 0, 0.0
 
-    def commands(self) -> dict[str, Callable[[Arguments], None]]:
-        """Return what to call with the arguments of a message, by address. Each raises ParamError for bad ones."""
-        return {ROOT + name: partial(self._take, name) for name in NAMES}
+    def commands(self) -> dict[str, Command]:
+        """Return what messages do, by address. Each raises ParamError for bad arguments."""
+        return {ROOT + name: Command(partial(self._take, name), *_TAKES[name]) for name in _TAKES}
 
     def turn(self, knobs: Knobs) -> None:
         """Do nothing: there is no sound here that could be heard otherwise."""
@@ -198,13 +209,13 @@ class Told:
         return self._beats_then + (t_s - self._then_s) * self._bpm / 60
 
 
-def refusals() -> dict[str, Callable[[Arguments], None]]:
+def refusals() -> dict[str, Command]:
     """Return the commands of a show that listens to sound: each raises ParamError, which says how to change that."""
 
     def refuse(_arguments: Arguments) -> None:
         raise ParamError(f'{ROOT}… is for shows that are told what is heard; allowed with source = "osc" in [audio]')
 
-    return {ROOT + name: refuse for name in NAMES}
+    return {ROOT + name: Command(refuse, *_TAKES[name]) for name in _TAKES}
 
 
 def _word(value: object, allowed: Collection[str], what: str) -> str:

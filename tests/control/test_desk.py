@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Desk
+from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Command, Desk
 from avserver.control.events import Event
 from avserver.control.fixed_params import FIXED
 from avserver.control.params import Kind, ParamTable
@@ -62,7 +62,7 @@ def test_a_command_is_given_what_came_and_may_refuse_it(ann: Client) -> None:
         raise AudioError("only songs can be sought")
 
     taken: list[tuple[object, ...]] = []
-    desk = Desk(TABLE, dict, {"/input/beat": taken.append, "/audio/seek": refuse})
+    desk = Desk(TABLE, dict, {"/input/beat": Command(taken.append, "", ""), "/audio/seek": Command(refuse, "f", "")})
     desk.apply([ann.says("/input/beat", 1.0, "x"), ann.says("/audio/seek", 3.0)])
     assert taken == [(1.0, "x")]
     assert ann.heard == [("/avserver/fail", "/avserver/audio/seek", "only songs can be sought")]
