@@ -366,10 +366,13 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="show",
-        choices=("show", "generator", "swap", "listen"),
-        help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen)",
+        choices=("show", "generator", "swap", "listen", "control"),
+        help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen), "
+        "obeying (control)",
     )
-    parser.add_argument("--duration", type=float, default=30.0, metavar="S", help="show: how long to watch the rate")
+    parser.add_argument(
+        "--duration", type=float, default=30.0, metavar="S", help="show, control: how long to watch the rate"
+    )
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="generator: threads of the CPU")
     parser.add_argument("--swaps", type=int, default=10, metavar="N", help="swap: how many changes of the model")
@@ -402,6 +405,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from avserver.bench.listen import bench_listen
 
         bench_listen(report, music=arguments.music, song=arguments.song)
+    elif arguments.what == "control":
+        from avserver.bench.control import bench_control
+
+        bench_control(report, duration_s=arguments.duration, model=arguments.model)
     else:
         from avserver.bench.show import bench_show
 

@@ -154,9 +154,9 @@ def _first_drawn(subscriber: Subscriber) -> float:
 def _watch_rate(
     report: Report, server: ServerProcess, subscriber: Subscriber, viewer: Viewer, duration_s: float
 ) -> None:
-    before, start_ns, pictures = _status(server), time.time_ns(), viewer.pictures
+    before, start_ns, pictures = status_of(server), time.time_ns(), viewer.pictures
     memory = _sample_memory(server.process.pid, duration_s)
-    after, stop_ns = _status(server), time.time_ns()
+    after, stop_ns = status_of(server), time.time_ns()
     seconds = (stop_ns - start_ns) / 1e9
     new = [a for a in subscriber.between(start_ns, stop_ns) if Flags.REPEATED not in a.header.flags]
     gaps_ms = np.diff([a.unix_ns for a in new]) / 1e6
@@ -193,7 +193,7 @@ def _sample_memory(pid: int, duration_s: float) -> dict[str, list[float]]:
 
 def _kill_worker(report: Report, server: ServerProcess, subscriber: Subscriber) -> None:
     killed_ns = time.time_ns()
-    os.kill(int(_status(server)["worker_pid"]), signal.SIGKILL)
+    os.kill(int(status_of(server)["worker_pid"]), signal.SIGKILL)
     server.wait_until("restarting")
     server.wait_until("playing")
     while not (back := _drawn_after(subscriber, killed_ns + int(0.5e9))):
@@ -242,7 +242,8 @@ def click_latencies_ms(arrivals: Sequence[Arrival], times_s: Sequence[float]) ->
     return latencies_ms
 
 
-def _status(server: ServerProcess) -> dict[str, Any]:
+def status_of(server: ServerProcess) -> dict[str, Any]:
+    """Return what the server says of itself. Raises RuntimeError if it does not answer."""
     status = server.osc.status(timeout_s=5.0)
     if status is None:
         raise RuntimeError(f"the server did not answer: {server.printed}")
