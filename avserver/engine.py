@@ -16,6 +16,8 @@ from avserver.control.mapper import Mapper
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Params, ParamTable, Value
 from avserver.control.patch import Patch
+from avserver.control.reseed import Reseeder
+from avserver.control.signal_knobs import SignalKnobs
 from avserver.frame_spec import FrameSpec, Mix, ModelShape
 from avserver.generator.relay import Relay
 from avserver.generator.role import Role
@@ -60,6 +62,7 @@ class Engine:
         mapper: Mapper,
         scene: Scene,
         meter: Meter,
+        reseeder: Reseeder,
         hands: Sequence[Hand] = (),
     ) -> None:
         self.patch = patch
@@ -69,7 +72,9 @@ class Engine:
         self._mapper = mapper
         self._scene = scene
         self._meter = meter
+        self._reseeder = reseeder
         self._hands = hands
+        self._signal_knobs = SignalKnobs()
         self._tick = Tick(0, 0.0)
         self.signals: Signals | None = None
         self.params: Params | None = None
@@ -79,6 +84,11 @@ class Engine:
     def segment(self) -> int:
         """The tempo segment that is played: what is heard, unless somebody switched by hand."""
         return self._scene.segment
+
+    @property
+    def reseed_from(self) -> int:
+        """The number that seeds came from when they were last drawn, -1 before."""
+        return self._reseeder.last
 
     def take(self, patch: Patch, table: ParamTable) -> None:
         """Play another patch from the next step on; what is the same in both goes on as it was.
@@ -98,9 +108,14 @@ class Engine:
             for hand in self._hands:
                 events += hand.events(moment, self._desk.values)
             fired = self._desk.apply(events)
+            if turns := self._reseeder.events(fired, self._desk.values, self.patch.choirs):
+                self._desk.apply(turns)
         with self._meter.time("analysis"):
-            signals = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
+            heard = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
         with self._meter.time("mapping"):
+            # As they were a frame ago: what is heard may itself move them.
+            turned = self.params.values if self.params else self._desk.values
+            signals = self._signal_knobs.update(heard, turned, tick.t_s)
             params = self._mapper.update(signals, self._desk.values, fired, tick.t_s)
         self._ears.turn(_knobs(params))
         with self._meter.time("scene"):
@@ -190,6 +205,7 @@ class LiveShow:
             "tempo_bpm": round(signals.tempo_bpm, 2) if signals else 0.0,
             "onsets": self._engine.onsets,
             "segment": self._engine.segment,
+            "reseed_from": self._engine.reseed_from,
             **{f"ms.{stage}": round(ms, 3) for stage, ms in self._meter.medians_ms().items()},
         }
 

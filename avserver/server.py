@@ -2,6 +2,7 @@
 
 import gc
 import os
+import random
 import signal
 import time
 import types
@@ -26,6 +27,7 @@ from avserver.control.mapping_watch import MappingWatch
 from avserver.control.osc import OscServer
 from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
+from avserver.control.reseed import Reseeder
 from avserver.control.told import Told, refusals
 from avserver.engine import Engine, LiveShow
 from avserver.errors import ParamError
@@ -55,10 +57,12 @@ def build_engine(
     told: Told | None = None,
     listening: Listening | None = None,
     hands: Sequence[Hand] = (),
+    chance: random.Random | None = None,
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered.
 
-    With `told` nobody listens to the source: what is heard is told.
+    With `told` nobody listens to the source: what is heard is told. `chance` draws what is left to chance; without it
+    the same is drawn in every run.
     """
     held = HeldBack(source)
     return Engine(
@@ -69,6 +73,7 @@ def build_engine(
         mapper=Mapper(patch, table),
         scene=Scene(patch),
         meter=meter,
+        reseeder=Reseeder(chance or random.Random(0)),  # noqa: S311  (nothing here is a secret)
         hands=hands,
     )
 
@@ -224,6 +229,7 @@ class Server:
                 meter=meter,
                 told=self._told,
                 listening=Listening(recurring_segments=show.audio.recurring_segments),
+                chance=random.SystemRandom(),
             ),
             clock=WallClock(show.frame.fps),
             relay=relay,

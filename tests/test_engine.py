@@ -146,6 +146,36 @@ def test_an_event_acts_at_the_next_step(default_patch: Patch) -> None:
     assert decide(player, Tick(1, 0.05)).truncation_cutoff == 3
 
 
+def test_reseeding_is_seen_in_the_frame_of_its_message_and_can_be_had_again(default_patch: Patch) -> None:
+    def seeds(*messages: tuple[str, int]) -> tuple[int, ...]:
+        queue = EventQueue()
+        player = engine(default_patch, queue)
+        for address, value in messages:
+            queue.put(Event(address, (value,), "test", lambda *_: None))
+        seeds = decide(player, Tick(0, 0.0)).latents[1].seeds
+        assert player.reseed_from == dict(messages).get("/reseed/from", -1)
+        return seeds
+
+    before, after = seeds(), seeds(("/reseed/from", 7), ("/choir/tempo/reseed", 1))
+    assert before != after
+    assert after == seeds(("/reseed/from", 7), ("/reseed/all", 1))
+
+
+def test_a_choir_obeys_the_knobs_of_what_it_follows() -> None:
+    patch = parse_patch(
+        '[[choir]]\nname = "hits"\nfollows = "onsets"\nonsets = ["mix.full"]\nseeds = [1, 2]\n', file="test.toml"
+    )
+
+    def seeds(*turned: Event) -> set[int]:
+        queue = EventQueue()
+        queue.put(*turned)
+        player = engine(patch, queue)
+        return {seed for tick in SongClock(FPS, 3.0) for term in decide(player, tick).latents for seed in term.seeds}
+
+    assert seeds() == {1, 2}
+    assert seeds(Event("/signal/mix/full/gain", (0.0,), "test", lambda *_: None)) == {1}
+
+
 def test_a_delay_that_is_turned_loses_no_onset(default_patch: Patch) -> None:
     """Of two engines that are told the same at the same ticks, all decisions are the same."""
     events = {

@@ -3,6 +3,7 @@
 from avserver.control.param_makers import bool_param, float_param, int_param, trigger_param
 from avserver.control.params import Kind, Param
 from avserver.control.patch_params import direction_params
+from avserver.signals import BANDS, STEMS
 
 # Directions of w that every show has. Each costs nothing while its amount is 0.
 FIXED_DIRECTIONS = 8
@@ -78,6 +79,7 @@ _TEMPO = (
 _SEGMENT = (
     bool_param("/segment/auto", True, "tempo changes in the music switch the segment"),
     int_param("/segment/select", 0, 0, 127, "the segment to go to"),
+    bool_param("/segment/hold", False, "the music's changes wait, and are made up for when this is let go"),
     trigger_param("/segment/next", "go to the next segment"),
     trigger_param("/segment/previous", "go to the previous segment"),
 )
@@ -89,6 +91,24 @@ _DIRECTION = (
         for param in direction_params(str(number), kind="sefa", number=number)
     ),
 )
+
+_RESEED = (
+    trigger_param("/reseed/all", "other seeds for all choirs"),
+    int_param("/reseed/from", -1, -1, 2**31 - 1, "the number that they come from; with -1 one is drawn and told"),
+)
+
+
+def _signal_params(stem: str, band: str) -> tuple[Param, ...]:
+    at, what = f"/signal/{stem}/{band}", f"onsets of {stem}.{band}"
+    return (
+        float_param(f"{at}/gain", 1.0, 0.0, 4.0, f"strength of {what} is multiplied by this, up to 1", smoothing_s=0.0),
+        float_param(f"{at}/threshold", 0.0, 0.0, 1.0, f"{what} weaker than this are not there", smoothing_s=0.0),
+        float_param(f"{at}/attack_s", 0.0, 0.0, 10.0, f"time in which the level of {what} rises", "s", 0.0),
+        float_param(f"{at}/release_s", 0.0, 0.0, 10.0, f"time in which the level of {what} falls", "s", 0.0),
+    )
+
+
+_SIGNAL = (*(param for stem in STEMS for band in BANDS for param in _signal_params(stem, band)),)
 
 FIXED: tuple[Param, ...] = (
     *_OUTPUT,
@@ -102,5 +122,7 @@ FIXED: tuple[Param, ...] = (
     *_FEEDBACK,
     *_TEMPO,
     *_SEGMENT,
+    *_RESEED,
     *_DIRECTION,
+    *_SIGNAL,
 )

@@ -18,13 +18,17 @@ class FollowerOptions:
 
 
 class Follower:
-    """A one-pole filter with a time constant for either way. It is exact in dt: the frame rate makes no difference."""
+    """A one-pole filter with a time constant for either way. It is exact in dt: the frame rate makes no difference.
+
+    Attributes:
+        options: may be changed at any time.
+    """
 
     _last_s: float | None
     _value: float
 
     def __init__(self, options: FollowerOptions) -> None:
-        self._options = options
+        self.options = options
         self.reset()
 
     def update(self, level: float, t_s: float) -> float:
@@ -33,7 +37,7 @@ class Follower:
             self._value = level
         else:
             rises = level > self._value
-            constant_s = self._options.attack_s if rises else self._options.release_s
+            constant_s = self.options.attack_s if rises else self.options.release_s
             dt_s = max(0.0, t_s - self._last_s)
             self._value = level + (self._value - level) * math.exp(-dt_s / constant_s) if constant_s > 0 else level
         self._last_s = t_s

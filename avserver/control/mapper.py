@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from avserver.control.envelope import Envelope, EnvelopeOptions
 from avserver.control.follower import Follower, FollowerOptions
 from avserver.control.lfo import LfoOptions, oscillate
-from avserver.control.params import Kind, Param, Params, ParamTable, Value
+from avserver.control.params import Param, Params, ParamTable, Value
 from avserver.control.patch import Modulation, Patch
 from avserver.signals import Signals
 
@@ -30,6 +30,9 @@ class Mapper:
     def take(self, patch: Patch, table: ParamTable) -> None:
         """Obey another patch; modulations that are in both go on as they were."""
         self._table = table
+        self._defaults = table.defaults()
+        # Most knobs act at once; the frame goes only through those that do not.
+        self._smooth_params = {address: param for address, param in table.items() if param.smoothing_s > 0.0}
         at_work = [modulator for modulators in self._modulators.values() for modulator in modulators]
         self._modulators = {}
         for modulation in patch.modulations:
@@ -59,21 +62,19 @@ class Mapper:
             self._smoothed.clear()
         dt_s = 0.0 if self._last_s is None else max(0.0, t_s - self._last_s)
         self._last_s = t_s
-        values = {}
-        for address, param in self._table.items():
-            if param.kind is Kind.TRIGGER:
-                continue
-            value = self._smooth(param, knobs.get(address, param.default), dt_s)
-            if address in self._modulators:
-                value = self._modulate(param, value, signals, t_s)
-            values[address] = value
+        values = {**self._defaults, **knobs}
+        for address, param in self._smooth_params.items():
+            values[address] = self._smooth(param, float(values[address]), dt_s)
+        for address in self._modulators:
+            values[address] = self._modulate(self._table[address], values[address], signals, t_s)
         return Params(values, fired)
 
-    def _smooth(self, param: Param, knob: Value, dt_s: float) -> Value:
+    def _smooth(self, param: Param, knob: float, dt_s: float) -> float:
         """Follow the knob as a one-pole filter does: exact in dt, so the frame rate makes no difference."""
-        if param.kind is not Kind.FLOAT or param.smoothing_s <= 0.0:
-            return knob
         value = self._smoothed.get(param.address, knob)
+        if value == knob:
+            self._smoothed[param.address] = knob
+            return knob
         value = knob + (value - knob) * math.exp(-dt_s / param.smoothing_s)
         if abs(value - knob) <= _ARRIVED * (param.maximum - param.minimum):
             value = knob

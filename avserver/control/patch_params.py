@@ -38,6 +38,7 @@ def choir_params(name: str, *, seeds: Iterable[int], layers: tuple[float, float]
         float_param(f"{at}/first", layers[0], 0.0, 1.0, f"{name} plays the layers from this share of them on"),
         float_param(f"{at}/stop", layers[1], 0.0, 1.0, f"{name} plays the layers below this share of them"),
         trigger_param(f"{at}/next", f"{name} goes to its next seed"),
+        trigger_param(f"{at}/reseed", f"other seeds for {name}, see /reseed/from"),
         *(
             # A projected picture stands among the seeds as a number beyond them.
             int_param(f"{at}/seed/{number}", seed, 0, max(seed, MAX_SEED), f"seed {number} of {name}")

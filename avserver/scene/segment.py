@@ -9,6 +9,9 @@ class SegmentSwitch:
 
     `/segment/next`, `/previous` and a changed `/select` work whether `/segment/auto` is on or off; changes that are
     heard later go on from there. A panic goes back to the segment that is heard.
+
+    While `/segment/hold` is on, changes in the music wait; when it is let go, they are made up for at once. (With
+    `/segment/auto` off they are not waited for but passed over.) Hands are free to switch meanwhile.
     """
 
     def __init__(self) -> None:
@@ -25,6 +28,8 @@ class SegmentSwitch:
         """Return the segment of this frame. It may be negative after `/previous`."""
         heard, began_s = signals.segment, signals.segment_s
         selected = int(params["/segment/select"])
+        if params["/segment/hold"] and self._heard is not None:
+            heard, began_s = self._heard, self._began_s
         if self._heard is None or "/panic" in params.fired:
             self._segment = heard if params["/segment/auto"] else selected
             self._selected = selected if "/panic" in params.fired else self._selected

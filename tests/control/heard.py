@@ -1,6 +1,6 @@
 """Signals made by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ def heard(
     pitch_hz: float = 0.0,
     rms_db: float = -20.0,
     beats: float = 0.0,
+    levels: Mapping[tuple[str, str], float] | None = None,
 ) -> Signals:
     """Return what is heard at `t_s`: all quiet, but for what is given."""
     return Signals(
@@ -29,7 +30,7 @@ def heard(
         loudness_short_lufs=rms_db,
         centroid_hz=0.0,
         flatness=0.0,
-        onset_strength={(stem, band): 0.0 for stem in STEMS for band in BANDS},
+        onset_strength={(stem, band): 0.0 for stem in STEMS for band in BANDS} | dict(levels or {}),
         onsets=tuple(onsets),
         pitch_hz=pitch_hz,
         pitch_confidence=0.0,

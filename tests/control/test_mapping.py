@@ -147,6 +147,7 @@ def test_the_table_holds_the_fixed_parameters_then_choirs_then_bends_then_direct
         "/choir/c/first",
         "/choir/c/stop",
         "/choir/c/next",
+        "/choir/c/reseed",
         "/choir/c/seed/1",
         "/choir/c/seed/2",
         "/bend/z/enable",

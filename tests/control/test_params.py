@@ -28,7 +28,7 @@ def test_every_entry_is_whole(param: Param):
     assert re.fullmatch(r"(/[A-Za-z0-9_-]+)+", param.address)
     assert param.description
     assert param.minimum < param.maximum
-    assert param.smoothing_s >= 0.0
+    assert param.smoothing_s == 0.0 or (param.kind is Kind.FLOAT and param.smoothing_s > 0.0)
     assert param.coerce(param.default) == param.default
     assert type(param.coerce(param.default)) is type(param.default)
 

@@ -170,6 +170,17 @@ class TestSegment:
         assert self.segment(stage, heard=4) == 9
         assert self.segment(stage, heard=5) == 10
 
+    def test_what_the_music_does_while_it_is_held_is_made_up_for(self, stage: Stage):
+        stage.turn("/segment/hold", True)
+        assert [self.segment(stage, heard=heard) for heard in (0, 1, 2)] == [0, 0, 0]
+        assert self.segment(stage, "/segment/next", heard=2) == 1
+        stage.turn("/segment/hold", False)
+        assert [self.segment(stage, heard=heard) for heard in (2, 3)] == [3, 4]
+
+    def test_a_show_that_begins_held_begins_where_the_music_is(self, stage: Stage):
+        stage.turn("/segment/hold", True)
+        assert [self.segment(stage, heard=heard) for heard in (3, 4)] == [3, 3]
+
     def test_a_panic_goes_back_to_what_is_heard(self, stage: Stage):
         self.segment(stage)
         stage.turn("/segment/select", 9)
