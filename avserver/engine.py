@@ -66,6 +66,7 @@ class Engine:
         hands: Sequence[Hand] = (),
     ) -> None:
         self.patch = patch
+        desk.inputs.take(patch.inputs(), patch.osc)
         self._ears = ears
         self._queue = queue
         self._desk = desk
@@ -97,6 +98,7 @@ class Engine:
         """
         self.patch = patch
         self._desk.take(table)
+        self._desk.inputs.take(patch.inputs(), patch.osc)
         self._mapper.take(patch, table)
         self._scene.take(patch)
 
@@ -116,7 +118,7 @@ class Engine:
             # As they were a frame ago: what is heard may itself move them.
             turned = self.params.values if self.params else self._desk.values
             signals = self._signal_knobs.update(heard, turned, tick.t_s)
-            params = self._mapper.update(signals, self._desk.values, fired, tick.t_s)
+            params = self._mapper.update(signals, self._desk.values, fired, tick.t_s, self._desk.inputs.values)
         self._ears.turn(_knobs(params))
         with self._meter.time("scene"):
             self._scene.update(tick.t_s, signals, params)

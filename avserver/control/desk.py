@@ -1,10 +1,11 @@
 """The desk: where the knobs stand. Only the engine's thread turns them, by executing events."""
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from avserver.control.events import ROOT, Event, Reply
+from avserver.control.inputs import Inputs
 from avserver.control.params import Kind, ParamTable, Value
 from avserver.errors import ParamError, UserError
 
@@ -42,6 +43,7 @@ class Desk:
 
     Beside the addresses of the table it knows `/status`, `/notify 1|0` and `/sync id`. What cannot be done is answered
     with `/avserver/fail address reason`, at most MAX_EXPLAINED times a frame; nothing that an event contains raises.
+    Of addresses outside of ours it knows those that `inputs` listens to.
 
     Args:
         table: the parameters.
@@ -51,6 +53,7 @@ class Desk:
     Attributes:
         values: the value of every parameter that has one, as a snapshot: it never changes, `apply` makes a new one.
         failures: events that could not be done.
+        inputs: what is heard from outside. A panic forgets it.
     """
 
     def __init__(self, table: ParamTable, status: Status, commands: Mapping[str, Command] | None = None) -> None:
@@ -60,6 +63,7 @@ class Desk:
         self._defaults = table.defaults()
         self.values: Mapping[str, Value] = MappingProxyType(self._defaults)
         self.failures = 0
+        self.inputs = Inputs()
         self._subscribers: dict[Hashable, Reply] = {}
         self._turned: dict[str, Value] = {}
         self._turned_by: dict[str, Hashable] = {}
@@ -104,6 +108,8 @@ class Desk:
 
     def _execute(self, event: Event, fired: set[str]) -> None:
         match event.address, event.arguments:
+            case _ if event.outside:
+                self._hear(event, fired)
             case "/status", _:
                 event.reply(f"{ROOT}/status.reply", *(item for pair in self._status().items() for item in pair))
             case "/notify", (switch,) if switch in (0, 1):
@@ -120,6 +126,13 @@ class Desk:
                 self._commands[address].run(arguments)
             case _:
                 self._play(event, fired)
+
+    def _hear(self, event: Event, fired: set[str]) -> None:
+        """Take what comes from outside: an input, and a knob of whichever parameters it turns."""
+        if not self.inputs.listens_to(event.address):
+            raise ParamError(f"addresses here begin with {ROOT}/, and no mapping listens to this one")
+        for address, value in self.inputs.hear(event.address, event.arguments):
+            self._play(replace(event, address=address, arguments=(value,)), fired)
 
     def _play(self, event: Event, fired: set[str]) -> None:
         """Turn, ask or fire the parameter that the event names."""
@@ -147,6 +160,7 @@ class Desk:
             self._turned_by[address] = by
 
     def _panic(self) -> None:
+        self.inputs.forget()
         for address, default in self._defaults.items():
             if not self._table[address].survives_panic:
                 self._turn(address, default, by=None)
@@ -176,7 +190,8 @@ class Desk:
         self._explained += 1
         if self._explained > MAX_EXPLAINED:
             return
-        event.reply(f"{ROOT}/fail", (ROOT + event.address)[:_REASON_CHARACTERS], reason[:_REASON_CHARACTERS])
+        address = event.address if event.outside else ROOT + event.address
+        event.reply(f"{ROOT}/fail", address[:_REASON_CHARACTERS], reason[:_REASON_CHARACTERS])
 
 
 def _shown(arguments: tuple[object, ...]) -> str:

@@ -32,7 +32,11 @@ class Entry:
 
     def error(self, problem: str, key: str | None = None) -> MappingError:
         """Return the error that says `problem`, with the line of the key or else of the table's head."""
-        return MappingError(f"{self.file}, line {self._line(key)}: {problem}")
+        return MappingError(f"{self.place(key)}: {problem}")
+
+    def place(self, key: str | None = None) -> str:
+        """Return in words where the key is set, or else where the table begins."""
+        return f"{self.file}, line {self._line(key)}"
 
     def check_keys(self, allowed: Collection[str]) -> None:
         """Refuse keys that are not allowed."""
@@ -72,6 +76,20 @@ class Entry:
             allowed = f"a number from {low:.12g} to {high:.12g}{' ' if unit else ''}{unit}"
             raise self.error(f"{key} takes {allowed}, got {value!r}", key)
         return float(value)
+
+    def whole_of(self, key: str, default: int, low: int, high: int) -> int:
+        """Return a whole number in [low, high], or `default` if the key is not set."""
+        number = self.number_of(key, default, low, high)
+        if number != int(number):
+            raise self.error(f"{key} takes a whole number from {low} to {high}, got {number:g}", key)
+        return int(number)
+
+    def switch_of(self, key: str) -> bool:
+        """Return true or false, false if the key is not set."""
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise self.error(f"{key} takes true or false, got {value!r}", key)
+        return value
 
     def pair(self, key: str) -> tuple[float, float] | None:
         """Return two numbers, or None if the key is not set."""

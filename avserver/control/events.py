@@ -27,6 +27,7 @@ class Event:
         sender: who sent it (equal for messages of the same client); who turned a knob is not told of it again.
         reply: `reply(address, *arguments)` answers the sender; never blocks, never raises.
         due_unix_s: when it is to be executed (an OSC time tag); None is at once.
+        outside: whether the address is not one of ours, but goes as it is.
     """
 
     address: str
@@ -34,6 +35,7 @@ class Event:
     sender: Hashable
     reply: Reply
     due_unix_s: float | None = None
+    outside: bool = False
 
 
 class EventQueue:

@@ -1,4 +1,4 @@
-"""Low-frequency oscillators that swing with the beat, from 0 to 1.
+"""Low-frequency oscillators, from 0 to 1: `beat.…` swing with the beat, `free.…` in seconds of the show.
 
 With x the share of the period that is gone, 0 at a beat:
 
@@ -14,16 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The options that each shape listens to; a mapping file may give no others.
+# The options that each shape listens to, beside its period; a mapping file may give no others.
 LFO_SHAPES: dict[str, tuple[str, ...]] = {
-    "sine": ("beats", "phase"),
-    "triangle": ("beats", "phase"),
-    "saw": ("beats", "phase"),
-    "square": ("beats", "phase"),
-    "random": ("beats", "phase", "seed"),
+    "sine": ("phase",),
+    "triangle": ("phase",),
+    "saw": ("phase",),
+    "square": ("phase",),
+    "random": ("phase", "seed"),
 }
+# What the period of each kind is called in a mapping file.
+LFO_KINDS = {"beat": "beats", "free": "period_s"}
 
-LFO_NAMES = tuple(f"beat.{shape}" for shape in LFO_SHAPES)
+LFO_NAMES = tuple(f"{kind}.{shape}" for kind in LFO_KINDS for shape in LFO_SHAPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +33,25 @@ class LfoOptions:
     """How an oscillator swings.
 
     Attributes:
-        beats: its period: 4 is a bar of four, 0.5 an eighth.
-        phase: share of the period that it is ahead, in [0, 1].
+        period: in beats (4 is a bar of four, 0.5 an eighth) or, of a free one, in seconds.
+        phase: how many periods it is ahead.
         seed: of the random numbers.
     """
 
-    beats: float = 1.0
+    period: float = 1.0
     phase: float = 0.0
     seed: int = 0
 
 
-def oscillate(name: str, options: LfoOptions, beats: float) -> float:
-    """Return in [0, 1] where the oscillator of that name (one of LFO_NAMES) stands, `beats` after the first beat."""
-    periods = beats / options.beats + options.phase
+def oscillate(name: str, options: LfoOptions, elapsed: float) -> float:
+    """Return in [0, 1] where the oscillator of that name (one of LFO_NAMES) stands.
+
+    `elapsed` is how many beats after the first one, or seconds after the beginning of the show, it is.
+    """
+    periods = elapsed / options.period + options.phase
     number = math.floor(periods)
     x = periods - number
-    match name.removeprefix("beat."):
+    match name.rpartition(".")[2]:
         case "sine":
             return (1.0 - math.cos(2.0 * math.pi * x)) / 2.0
         case "triangle":

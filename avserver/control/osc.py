@@ -11,8 +11,6 @@ from avserver.control.events import ROOT, Event, EventQueue
 from avserver.control.osc_packet import Bundle, decode, encode
 from avserver.errors import WireError
 
-FAIL = f"{ROOT}/fail"
-
 _LOG = logging.getLogger(__name__)
 # The largest UDP datagram, and room for bursts that come while another thread has the interpreter.
 _DATAGRAM_BYTES = 65536
@@ -24,8 +22,9 @@ Address = tuple[object, ...]
 class OscServer:
     """Listens on a UDP port from its construction until `close`.
 
-    Whatever a packet holds, the server goes on: what is not OSC is counted and dropped, what is not meant for us is
-    answered with `/avserver/fail`. Answers leave by the same socket, so they come from the port that was asked.
+    Whatever a packet holds, the server goes on: what is not OSC is counted and dropped. Addresses that are not ours are
+    marked as such; a mapping may listen to them. Answers leave by the same socket, so they come from the port that was
+    asked.
 
     Attributes:
         address: (host, port) as bound.
@@ -89,11 +88,9 @@ class OscServer:
         reply = partial(self._reply, source)
         events = []
         for message in bundle.messages:
-            if message.address.startswith(f"{ROOT}/"):
-                address = message.address.removeprefix(ROOT)
-                events.append(Event(address, message.arguments, ("osc", *source), reply, bundle.due_unix_s))
-            else:
-                reply(FAIL, message.address[:200], f"addresses here begin with {ROOT}/")
+            outside = not message.address.startswith(f"{ROOT}/")
+            address = message.address if outside else message.address.removeprefix(ROOT)
+            events.append(Event(address, message.arguments, ("osc", *source), reply, bundle.due_unix_s, outside))
         if events:
             self._queue.put(*events)
 

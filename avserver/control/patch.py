@@ -6,13 +6,19 @@ from pathlib import Path
 
 from avserver.channels import ALL
 from avserver.control.fixed_params import FIXED, FIXED_DIRECTIONS
+from avserver.control.follower import FollowerOptions
+from avserver.control.inputs import OscKnob
 from avserver.control.params import Param, ParamTable
 from avserver.control.patch_params import bend_params, choir_params, direction_params, model_params
+from avserver.control.scale import Scale
 from avserver.control.sources import Options
 from avserver.frame_spec import BendSlot
 
 # The seed's tempo choir took 24 frames of 1/24 s from one picture to the next.
 DEFAULT_GLIDE_S = 1.0
+
+# How modulations of one parameter come together.
+COMBINE = ("add", "multiply", "max")
 
 # What a choir follows that mixes its seeds, instead of going from one to the next.
 CHROMAS = ("chroma", "chroma_sync")
@@ -96,29 +102,26 @@ class Modulation:
     """A signal drives a parameter.
 
     Attributes:
-        source: one of sources.SOURCES: the name of a level, an envelope or an oscillator.
+        source: one of sources.SOURCES (the name of a level, an envelope or an oscillator), or an input from outside as
+            `Inputs` names it.
         target: address of the parameter.
-        options: how the envelope looks, the oscillator swings or the level is followed; None for a level as it is.
-        input_range: the signal is clamped to it; None takes the signal as it is (as if it went from 0 to 1).
-        output_range: what the ends of the input become; None is the input range, so that the signal passes raw.
+        options: how the envelope looks or the oscillator swings.
+        follow: how fast the signal is followed, None for at once.
+        scale: from the signal, or what follows it, to what the parameter is given.
+        combine: one of COMBINE: what happens where several drive one parameter, see `Mapper`.
     """
 
     source: str
     target: str
     options: Options | None = None
-    input_range: tuple[float, float] | None = None
-    output_range: tuple[float, float] | None = None
+    follow: FollowerOptions | None = None
+    scale: Scale = field(default_factory=Scale)
+    combine: str = "add"
 
-    def mapped(self, value: float) -> float:
-        """Return what the parameter gets for this value of the signal, before it is clamped to its own range."""
-        low, high = self.input_range or (0.0, 1.0)
-        if self.input_range is not None:
-            value = min(max(value, min(low, high)), max(low, high))
-        if self.output_range is None:
-            return value
-        first, last = self.output_range
-        share = (value - low) / (high - low)
-        return first * (1.0 - share) + last * share
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether its source is not heard in the music, but told."""
+        return self.source.startswith(("osc ", "midi "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,8 @@ class MidiKnob:
 class Patch:
     """A whole mapping file. An empty one is valid: nothing moves but the noise, and the picture is the average one.
 
-    `pictures` are files of ws; among a choir's seeds, FIRST_PICTURE + i stands for the i-th of them.
+    `pictures` are files of ws; among a choir's seeds, FIRST_PICTURE + i stands for the i-th of them, as it was written
+    at `editions[i]` (ns). `files` are all that the mapping files name.
     """
 
     choirs: tuple[Choir, ...] = ()
@@ -158,6 +162,9 @@ class Patch:
     midi: tuple[MidiKnob, ...] = ()
     directions: tuple[DirectionPatch, ...] = ()
     pictures: tuple[Path, ...] = ()
+    editions: tuple[int, ...] = ()
+    osc: tuple[OscKnob, ...] = ()
+    files: tuple[Path, ...] = field(default=(), compare=False)
 
     def param_table(self, models: Sequence[str] = ("default",)) -> ParamTable:
         """Return the parameters of a show with this patch: the fixed ones, then choirs, bends and directions.
@@ -180,6 +187,10 @@ class Patch:
                 amount=direction.amount,
             )
         return ParamTable(params)
+
+    def inputs(self) -> tuple[str, ...]:
+        """Return the names of the sources outside of the music that modulations listen to."""
+        return tuple(modulation.source for modulation in self.modulations if modulation.is_from_outside)
 
     def direction_kinds(self) -> tuple[str, ...]:
         """Return the kinds of directions that the generator has to find."""

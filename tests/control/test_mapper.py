@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import parse_patch
 from avserver.control.params import Kind, Value
-from avserver.control.patch import MidiKnob, Modulation, Patch
+from avserver.control.patch import COMBINE, MidiKnob, Patch
+from avserver.control.scale import Scale
 from tests.control.heard import heard, hit
 
 BEND = '[[bend]]\nname = "z"\nlayer = "b8"\ntransform = "zoom"\namount = 0.9\n'
@@ -122,6 +123,95 @@ def test_several_modulations_add_their_departures_from_the_default():
     assert speed == pytest.approx(1.0 + (0.25 - 1.0) + (3.0 - 1.0))
 
 
+def test_factors_come_after_sums_and_the_highest_after_factors_wherever_they_stand():
+    lines = [
+        "osc /f -> /noise/speed; combine = 'multiply'",
+        "osc /a -> /noise/speed; range = [1, 5]",
+        "osc /m -> /noise/speed; combine = 'max'",
+        "osc /g -> /noise/speed; combine = 'multiply'",
+        "osc /b -> /noise/speed",
+    ]
+    told = {"osc /f 1": 2.0, "osc /a 1": 0.5, "osc /b 1": 2.0, "osc /g 1": 0.5, "osc /m 1": 1.0}
+    for order in (lines, lines[::-1]):
+        patch = modulated(*order)
+        play = mapper(patch)
+
+        def speed(play=play, patch=patch, **more: float) -> Value:
+            inputs = told | {f"osc /{name} 1": value for name, value in more.items()}
+            return play.update(heard(), knobs(patch, __noise__speed=1.5), NOTHING, 0.0, inputs)["/noise/speed"]
+
+        summed = 1.5 + (3.0 - 1.0) + (2.0 - 1.0)
+        assert speed() == pytest.approx(summed * 2.0 * 0.5)
+        assert speed(f=0.0) == 1.0
+        assert speed(m=7.0) == 7.0
+        assert speed(m=99.0) == 8.0
+
+
+def test_factors_and_highest_alone_begin_from_the_knob():
+    patch = modulated("osc /f -> /noise/speed; combine = 'multiply'", "osc /m -> /noise/grain_fine; combine = 'max'")
+    turned = knobs(patch, __noise__speed=3.0, __noise__grain_fine=0.4)
+    params = mapper(patch).update(heard(), turned, NOTHING, 0.0, {"osc /f 1": 0.5, "osc /m 1": 0.2})
+    assert (params["/noise/speed"], params["/noise/grain_fine"]) == (1.5, 0.4)
+
+
+unit = st.floats(0.0, 1.0)
+
+
+@given(unit, st.lists(st.tuples(st.sampled_from(COMBINE), unit), max_size=6))
+def test_however_they_combine_the_range_holds(knob, given_):
+    patch = modulated(
+        *(f"osc /i{n} -> /noise/grain_fine; combine = '{rule}'" for n, (rule, _) in enumerate(given_)),
+    )
+    inputs = {f"osc /i{n} 1": value for n, (_, value) in enumerate(given_)}
+    turned = knobs(patch, __noise__grain_fine=knob)
+    value = mapper(patch).update(heard(), turned, NOTHING, 0.0, inputs)["/noise/grain_fine"]
+    assert 0.0 <= value <= 1.0
+    highest = [number for rule, number in given_ if rule == "max"]
+    assert value >= max(highest, default=0.0)
+
+
+def test_an_input_that_was_not_heard_leaves_the_knob_and_begins_afresh():
+    patch = modulated("osc /camera/motion -> /noise/speed; attack_s = 1", "midi cc 1 7 -> /bend/z/amount")
+    play, turned = mapper(patch), knobs(patch, __noise__speed=3.0)
+    assert play.update(heard(), turned, NOTHING, 0.0).values == turned
+    motion = {"osc /camera/motion 1": 1.0}
+    rising = [play.update(heard(), turned, NOTHING, t_s, motion)["/noise/speed"] for t_s in (1.0, 2.0)]
+    assert rising == [3.0, 3.0]  # the first counts at once
+    assert play.update(heard(), turned, NOTHING, 3.0)["/noise/speed"] == 3.0
+    assert play.update(heard(), turned, NOTHING, 4.0, {"osc /camera/motion 1": 0.0})["/noise/speed"] == 2.0
+    assert play.update(heard(), turned, NOTHING, 4.0, {"midi cc 1 7": 0.5})["/bend/z/amount"] == 0.5
+
+
+def test_an_envelope_and_an_oscillator_may_be_followed_too():
+    patch = modulated(
+        "drums.mid.peaks -> /noise/grain_fine; release_s = 1", "beat.square -> /noise/grain_coarse; attack_s = 1"
+    )
+    play = mapper(patch)
+    play.update(heard(onsets=[hit(0.0)], beats=0.5), knobs(patch), NOTHING, 0.0)
+    params = play.update(heard(1.0, beats=1.0), knobs(patch), NOTHING, 1.0)
+    assert params["/noise/grain_fine"] == pytest.approx(math.exp(-1))
+    assert params["/noise/grain_coarse"] == pytest.approx(1 - math.exp(-1))
+
+
+def test_a_free_oscillator_swings_with_the_show_and_on_from_where_it_is():
+    slow = modulated("free.saw -> /noise/grain_fine; period_s = 4")
+    fast = modulated("free.saw -> /noise/grain_fine; period_s = 1")
+    swinging = mapper(slow)
+
+    def at(t_s: float) -> Value:
+        return swinging.update(heard(t_s), knobs(slow), NOTHING, t_s)["/noise/grain_fine"]
+
+    assert [at(0.0), at(1.0), at(5.0)] == pytest.approx([0.0, 0.25, 0.25])
+    swinging.take(slow, slow.param_table())
+    assert at(6.0) == pytest.approx(0.5)
+    swinging.take(fast, fast.param_table())
+    assert [at(6.0), at(6.25)] == pytest.approx([0.5, 0.75])
+    swinging.take(fast, fast.param_table())
+    assert at(6.25) == pytest.approx(0.75)
+    swinging.reset()
+    assert at(6.25) == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize(("pitch_hz", "expected"), [(1e6, 8.0), (-5.0, 0.0), (3.5, 3.5)])
 def test_the_parameters_range_holds(pitch_hz, expected):
     patch = modulated("pitch_hz -> /noise/speed")
@@ -143,7 +233,7 @@ def test_the_parameters_range_holds(pitch_hz, expected):
     ],
 )
 def test_ranges(options, signal, expected):
-    assert Modulation("pitch_hz", "/noise/speed", **options).mapped(signal) == pytest.approx(expected)
+    assert Scale(**options).mapped(signal) == pytest.approx(expected)
 
 
 def test_a_modulated_switch_and_a_modulated_number_stay_what_they_are():

@@ -12,9 +12,11 @@ from avserver.bundled import mapping_path
 from avserver.control.envelope import EnvelopeOptions
 from avserver.control.fixed_params import FIXED
 from avserver.control.follower import FollowerOptions
+from avserver.control.inputs import OscKnob
 from avserver.control.lfo import LfoOptions
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.patch import BendPatch, Choir, DirectionPatch, MidiKnob, Modulation, Patch
+from avserver.control.scale import Scale
 from avserver.control.sources import SOURCES
 from avserver.errors import MappingError
 from avserver.frame_spec import FIRST_PICTURE, BendSlot
@@ -85,11 +87,39 @@ def test_a_whole_file():
         depth = 0.5
         threshold = 0.1
         distance_s = 1
+        attack_s = 0.01
+        curve = "exp"
+        steps = 5
+        invert = true
+        combine = "max"
 
         [[modulate]]
         from = "pitch_hz"
         to = "/noise/speed"
         input = [100, 1000]
+
+        [[modulate]]
+        from = "osc /camera/xy 2"
+        to = "/noise/speed"
+
+        [[modulate]]
+        from = "osc /camera/xy"
+        to = "/noise/speed"
+
+        [[modulate]]
+        from = "midi cc 1 7"
+        to = "/noise/speed"
+
+        [[osc]]
+        address = "/1/push1"
+        to = "/segment/next"
+
+        [[osc]]
+        address = "/1/xy 2"
+        to = "/bend/shift/y"
+        input = [0, 127]
+        range = [1, 0]
+        curve = "s"
 
         [[midi]]
         port = "nanoKONTROL2"
@@ -107,13 +137,26 @@ def test_a_whole_file():
         bends=(BendPatch("shift", "b1024", "translate", {"y": -0.25}),),
         modulations=(
             Modulation(
-                "drums.mid.dip", "/bend/shift/x", EnvelopeOptions(0.2, 0.4, 0.5, 0.1, 1.0), (0.8, 1.0), (0.5, 0.0)
+                "drums.mid.dip",
+                "/bend/shift/x",
+                EnvelopeOptions(0.2, 0.4, 0.5, 0.1, 1.0),
+                FollowerOptions(0.01, 0.0),
+                Scale((0.8, 1.0), (0.5, 0.0), "exp", 5, True),
+                "max",
             ),
-            Modulation("pitch_hz", "/noise/speed", input_range=(100.0, 1000.0)),
+            Modulation("pitch_hz", "/noise/speed", scale=Scale((100.0, 1000.0))),
+            Modulation("osc /camera/xy 2", "/noise/speed"),
+            Modulation("osc /camera/xy 1", "/noise/speed"),
+            Modulation("midi cc 1 7", "/noise/speed"),
         ),
         midi=(MidiKnob("nanoKONTROL2", 16, 127, "/bend/shift/y", (-1.0, 0.5)),),
         directions=(DirectionPatch("pose", "ganspace", 3, (0.0, 0.5), -1.0),),
+        osc=(
+            OscKnob("/1/push1 1", "/segment/next", Scale((0.0, 1.0), (0.0, 1.0))),
+            OscKnob("/1/xy 2", "/bend/shift/y", Scale((0.0, 127.0), (1.0, 0.0), "s")),
+        ),
     )
+    assert patch.inputs() == ("osc /camera/xy 2", "osc /camera/xy 1", "midi cc 1 7")
     assert patch.direction_kinds() == ("sefa", "ganspace")
 
 
@@ -130,8 +173,11 @@ def test_a_level_may_be_followed_and_an_oscillator_swings_with_the_beat():
     text = MODULATE.replace("drums.mid.dip", "beat.random") + "beats = 4\nphase = 0.5\nseed = 7\n"
     text += '[[modulate]]\nfrom = "mix.rms_db"\nto = "/noise/speed"\nrelease_s = 0.5\n'
     text += '[[modulate]]\nfrom = "beat.sine"\nto = "/noise/speed"\n'
-    options = [modulation.options for modulation in parse(text).modulations]
-    assert options == [LfoOptions(4.0, 0.5, 7), FollowerOptions(0.0, 0.5), LfoOptions(1.0, 0.0, 0)]
+    text += '[[modulate]]\nfrom = "free.saw"\nto = "/noise/speed"\nperiod_s = 60\n'
+    modulations = parse(text).modulations
+    options = [modulation.options for modulation in modulations]
+    assert options == [LfoOptions(4.0, 0.5, 7), None, LfoOptions(1.0, 0.0, 0), LfoOptions(60.0)]
+    assert [modulation.follow for modulation in modulations] == [None, FollowerOptions(0.0, 0.5), None, None]
 
 
 def test_an_empty_file_is_a_patch_without_choirs():
@@ -235,11 +281,11 @@ BAD = {
     "a name that is a number": (CHOIR.replace('"c"', "1"), "x.toml, line 2: name takes a string, got 1"),
     "two choirs of a name": (
         CHOIR + CHOIR,
-        "x.toml, line 6: there is already a choir called 'c'; names are given once",
+        "x.toml, line 6: there is already a choir called 'c' (x.toml, line 2); names are given once",
     ),
     "two bends of a name": (
         BEND + CHOIR + BEND,
-        "x.toml, line 10: there is already a bend called 'z'; names are given once",
+        "x.toml, line 10: there is already a bend called 'z' (x.toml, line 2); names are given once",
     ),
     "following nothing known": (
         CHOIR.replace("segment", "segments"),
@@ -372,13 +418,51 @@ BAD = {
         MODULATE.replace("drums.mid.dip", "novelty") + "sigma_s = 0.1\n",
         "x.toml, line 8: sigma_s is an option of the envelopes decay, rise, dip, got it with 'novelty'",
     ),
-    "an attack of an envelope": (
-        MODULATE + "attack_s = 0.1\n",
-        "x.toml, line 8: attack_s is an option of levels, got it with 'drums.mid.dip'",
-    ),
     "a period of a level": (
         MODULATE.replace("drums.mid.dip", "novelty") + "beats = 4\n",
-        "x.toml, line 8: beats is an option of the oscillators sine, triangle, saw, square, random, got it with",
+        "x.toml, line 8: beats is an option of the oscillators beat.sine, beat.triangle, beat.saw, beat.square, ",
+    ),
+    "beats of a free oscillator": (
+        MODULATE.replace("drums.mid.dip", "free.sine") + "beats = 4\n",
+        "x.toml, line 8: beats is an option of the oscillators beat.sine, beat.triangle, beat.saw, beat.square, ",
+    ),
+    "a free period too short": (
+        MODULATE.replace("drums.mid.dip", "free.sine") + "period_s = 0\n",
+        "x.toml, line 8: period_s takes a number from 0.05 to 3600 s, got 0",
+    ),
+    "an unknown curve": (
+        MODULATE + 'curve = "expo"\n',
+        "x.toml, line 8: curve does not know 'expo'; did you mean 'exp'?",
+    ),
+    "one step": (MODULATE + "steps = 1\n", "x.toml, line 8: steps takes a number from 2 to 128, got 1"),
+    "half a step": (MODULATE + "steps = 2.5\n", "x.toml, line 8: steps takes a whole number from 2 to 128, got 2.5"),
+    "a number for a switch": (MODULATE + "invert = 1\n", "x.toml, line 8: invert takes true or false, got 1"),
+    "a combination that is not known": (
+        MODULATE + 'combine = "multiplay"\n',
+        "x.toml, line 8: combine does not know 'multiplay'; did you mean 'multiply'?",
+    ),
+    "an address of ours as an input": (
+        MODULATE.replace("drums.mid.dip", "osc /avserver/noise/speed"),
+        "x.toml, line 6: from takes '/ADDRESS' or '/ADDRESS NUMBER', the argument from 1 to 99, of an address outside ",
+    ),
+    "a pattern as an input": (MODULATE.replace("drums.mid.dip", "osc /cam/*"), "x.toml, line 6: from takes '/ADDRESS'"),
+    "argument 0": (MODULATE.replace("drums.mid.dip", "osc /cam 0"), "x.toml, line 6: from takes '/ADDRESS' or"),
+    "a control that is none": (
+        MODULATE.replace("drums.mid.dip", "midi knob 7"),
+        "x.toml, line 6: from takes, after midi, a control such as 'cc 1 7', ",
+    ),
+    "channel 17 as an input": (MODULATE.replace("drums.mid.dip", "midi cc 17 7"), "x.toml, line 6: from takes, after"),
+    "an address of nobody": (
+        '[[osc]]\naddress = "fader1"\nto = "/noise/speed"\n',
+        "x.toml, line 2: address takes '/ADDRESS' or '/ADDRESS NUMBER',",
+    ),
+    "an address that turns nothing": (
+        '[[osc]]\naddress = "/fader1"\nto = "/noise/sped"\n',
+        "x.toml, line 3: there is no parameter '/noise/sped'; did you mean '/noise/speed'?",
+    ),
+    "an envelope of a fader": (
+        '[[osc]]\naddress = "/fader1"\nto = "/noise/speed"\nsigma_s = 1\n',
+        "x.toml, line 4: [[osc]] has no key 'sigma_s'; allowed: address, curve, input, invert, range, steps, to",
     ),
     "a seed of a sine": (
         MODULATE.replace("drums.mid.dip", "beat.sine") + "seed = 4\n",
@@ -402,7 +486,7 @@ BAD = {
     ),
     "an unknown key of a modulation": (
         MODULATE + "gain = 2\n",
-        "x.toml, line 8: [[modulate]] has no key 'gain'; allowed: depth, distance_s, from, ",
+        "x.toml, line 8: [[modulate]] has no key 'gain'; allowed: attack_s, combine, curve, depth, distance_s, from, ",
     ),
     "a control of another kind": (
         MIDI.replace("cc 1 7", "nrpn 1 300"),

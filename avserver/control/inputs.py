@@ -1,0 +1,98 @@
+"""Inputs: what was last heard from outside of what a mapping listens to: a camera, a fader of another program, a knob.
+
+Only the engine's thread uses them. A source is named as in a mapping file: `osc /camera/xy 2` is the second argument
+of messages to `/camera/xy`, `midi cc 1 7` where that control of a MIDI controller stands, from 0 to 1.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from avserver.control.scale import Scale
+
+# An address as OSC 1.0 allows it, without the signs of patterns, and which of the arguments.
+_OSC = re.compile(r"(/[^\s#*,/?\[\]{}]+(?:/[^\s#*,/?\[\]{}]+)*)(?: ([1-9]\d?))?")
+_OURS = re.compile(r"/avserver(/|$)")
+_MIDI = re.compile(r"(?:(?:cc|cc14|nrpn|note|pressure) (\d{1,2}) (\d{1,5})|(?:bend|pressure) (\d{1,2}))")
+OSC_ALLOWED = "'/ADDRESS' or '/ADDRESS NUMBER', the argument from 1 to 99, of an address outside /avserver"
+MIDI_ALLOWED = "a control such as 'cc 1 7', 'cc14 1 7', 'nrpn 1 300', 'note 10 36' or 'bend 1'"
+
+
+@dataclass(frozen=True, slots=True)
+class OscKnob:
+    """An address outside of ours turns a parameter, as a knob does.
+
+    Attributes:
+        source: the address and the number of the argument, as `osc_source` returns it.
+        target: address of the parameter; a trigger fires from 0.5 on.
+        scale: from the argument to the parameter's value.
+    """
+
+    source: str
+    target: str
+    scale: Scale
+
+
+def osc_source(text: str) -> str | None:
+    """Return `/ADDRESS NUMBER` for an address with or without the number of an argument, None for what is neither."""
+    found = _OSC.fullmatch(text)
+    return f"{found[1]} {found[2] or 1}" if found and not _OURS.match(text) else None
+
+
+def midi_source(text: str) -> str | None:
+    """Return the control that a text names, None for what is none. Channels count from 1."""
+    found = _MIDI.fullmatch(text)
+    if not found:
+        return None
+    channel, number = int(found[1] or found[3]), int(found[2] or 0)
+    most = 16383 if text.startswith("nrpn") else 31 if text.startswith("cc14") else 127
+    return text if 1 <= channel <= 16 and number <= most else None
+
+
+class Inputs:
+    """Keeps what is listened to, and nothing else.
+
+    Attributes:
+        values: the last number from each source that has been heard, by the source's name.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+        self._sources: frozenset[str] = frozenset()
+        self._knobs: tuple[OscKnob, ...] = ()
+        self._addresses: dict[str, set[int]] = {}
+
+    def take(self, sources: Iterable[str], knobs: Sequence[OscKnob]) -> None:
+        """Listen to these from now on; what is known of those that stay is kept."""
+        self._sources, self._knobs = frozenset(sources), tuple(knobs)
+        self.values = {name: value for name, value in self.values.items() if name in self._sources}
+        named = [name.removeprefix("osc ") for name in self._sources if name.startswith("osc ")]
+        self._addresses = {}
+        for name in [*named, *(knob.source for knob in self._knobs)]:
+            address, _, number = name.rpartition(" ")
+            self._addresses.setdefault(address, set()).add(int(number))
+
+    def listens_to(self, address: str) -> bool:
+        """Tell whether anything comes of messages to this OSC address."""
+        return address in self._addresses
+
+    def hear(self, address: str, arguments: Sequence[object]) -> list[tuple[str, float]]:
+        """Take an OSC message; return which parameters it turns, and what to. What is no number is passed over."""
+        turned: list[tuple[str, float]] = []
+        for number in sorted(self._addresses.get(address, ())):
+            value = arguments[number - 1] if number <= len(arguments) else None
+            if isinstance(value, (bool, int, float)) and math.isfinite(value):
+                name = f"{address} {number}"
+                self.put(f"osc {name}", float(value))
+                turned += [(knob.target, knob.scale.mapped(value)) for knob in self._knobs if knob.source == name]
+        return turned
+
+    def put(self, name: str, value: float) -> None:
+        """Note where a source stands, if somebody listens to it."""
+        if name in self._sources:
+            self.values[name] = value
+
+    def forget(self) -> None:
+        """Know nothing, until something is heard again."""
+        self.values.clear()

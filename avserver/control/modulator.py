@@ -1,0 +1,59 @@
+"""Modulator: one modulation at work."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from avserver.control.envelope import Envelope, EnvelopeOptions
+from avserver.control.follower import Follower
+from avserver.control.lfo import LfoOptions, oscillate
+from avserver.control.patch import Modulation
+from avserver.signals import Signals
+
+
+class Modulator:
+    """A modulation with the envelope, the oscillator and the follower that it owns if it wants them."""
+
+    def __init__(self, modulation: Modulation) -> None:
+        self.modulation = modulation
+        options = modulation.options
+        self._envelope = Envelope(modulation.source, options) if isinstance(options, EnvelopeOptions) else None
+        self._follower = Follower(modulation.follow) if modulation.follow else None
+        self._lfo = options if isinstance(options, LfoOptions) else None
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._lfo = self.modulation.options if isinstance(self.modulation.options, LfoOptions) else None
+        if self._envelope is not None:
+            self._envelope.reset()
+        if self._follower is not None:
+            self._follower.reset()
+
+    def update(self, signals: Signals, inputs: Mapping[str, float], t_s: float) -> float | None:
+        """Return what it gives its parameter at `t_s` (s, show time), None while its input has not been heard."""
+        value = self._value(signals, inputs, t_s)
+        if value is None:
+            self.reset()
+            return None
+        if self._follower is not None:
+            value = self._follower.update(value, t_s)
+        return self.modulation.scale.mapped(value)
+
+    def swing_on(self, old: "Modulator", t_s: float) -> None:
+        """Go on at `t_s` (s) where a free oscillator stands that had another period; of anything else nothing is taken.
+
+        With the beat there is nothing to go on from: beats say where an oscillator stands.
+        """
+        now, before = self.modulation, old.modulation
+        if self._lfo is None or old._lfo is None or now.source != before.source or not now.source.startswith("free."):
+            return
+        if dataclasses.replace(self._lfo, period=old._lfo.period) == before.options:
+            phase = old._lfo.phase + t_s / old._lfo.period - t_s / self._lfo.period
+            self._lfo = dataclasses.replace(self._lfo, phase=phase)
+
+    def _value(self, signals: Signals, inputs: Mapping[str, float], t_s: float) -> float | None:
+        source = self.modulation.source
+        if self._lfo is not None:
+            return oscillate(source, self._lfo, t_s if source.startswith("free.") else signals.beats)
+        if self._envelope is not None:
+            return self._envelope.update(signals.onsets, t_s)
+        return inputs.get(source) if self.modulation.is_from_outside else signals.level(source)

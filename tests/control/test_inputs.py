@@ -1,0 +1,85 @@
+"""What comes from outside: kept if somebody listens, and a knob where a mapping says so."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avserver.control.inputs import Inputs, OscKnob, midi_source, osc_source
+from avserver.control.scale import Scale
+
+
+@pytest.fixture
+def inputs() -> Inputs:
+    inputs = Inputs()
+    inputs.take(
+        ["osc /camera/xy 2", "midi cc 1 7"],
+        [OscKnob("/camera/xy 1", "/noise/speed", Scale((0.0, 1.0), (0.0, 8.0)))],
+    )
+    return inputs
+
+
+def test_only_what_is_listened_to_is_kept(inputs):
+    assert inputs.listens_to("/camera/xy")
+    assert not inputs.listens_to("/camera")
+    assert inputs.hear("/camera/xy", (0.25, 7)) == [("/noise/speed", 2.0)]
+    assert inputs.hear("/camera", (0.5,)) == []
+    inputs.put("midi cc 1 7", 0.5)
+    inputs.put("midi cc 1 8", 0.5)
+    assert inputs.values == {"osc /camera/xy 2": 7.0, "midi cc 1 7": 0.5}
+    inputs.take(["osc /camera/xy 1", "midi cc 1 7"], [])
+    assert inputs.values == {"midi cc 1 7": 0.5}
+    assert inputs.hear("/camera/xy", (0.25, 7)) == []
+    inputs.forget()
+    assert inputs.values == {}
+
+
+@pytest.mark.parametrize("arguments", [(), (0.5,), ("left", "right"), (0.5, math.nan), (None, (0.5, 0.5))])
+def test_what_is_no_number_is_passed_over(inputs, arguments):
+    inputs.hear("/camera/xy", (0.0, 0.75))
+    assert inputs.hear("/camera/xy", arguments) == [("/noise/speed", 4.0)] * (arguments[:1] == (0.5,))
+    assert inputs.values == {"osc /camera/xy 2": 0.75}
+
+
+def test_one_address_may_turn_several_parameters(inputs):
+    knobs = [OscKnob("/f 1", to, Scale((0.0, 127.0), (0.0, 1.0))) for to in ("/a", "/b")]
+    inputs.take([], knobs)
+    assert inputs.hear("/f", (True,)) == [("/a", 1 / 127), ("/b", 1 / 127)]
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("/a", "/a 1"),
+        ("/1/xy 2", "/1/xy 2"),
+        ("/avserverx", "/avserverx 1"),
+        ("/avserver", None),
+        ("/avserver/noise/speed", None),
+        ("/a 0", None),
+        ("/a/", None),
+        ("/a*", None),
+        ("a", None),
+        ("", None),
+    ],
+)
+def test_addresses(text, source):
+    assert osc_source(text) == source
+
+
+@pytest.mark.parametrize(
+    "control", ["cc 1 7", "cc 16 127", "cc14 1 31", "nrpn 1 16383", "note 10 36", "bend 1", "pressure 3"]
+)
+def test_controls(control):
+    assert midi_source(control) == control
+
+
+@pytest.mark.parametrize("text", ["cc 0 7", "cc 17 7", "cc 1 128", "cc14 1 32", "nrpn 1 16384", "bend 0", "cc 1", "x"])
+def test_what_is_no_control(text):
+    assert midi_source(text) is None
+
+
+@given(st.text(), st.text(max_size=3))
+def test_whatever_is_asked_it_is_named_in_full_or_not_at_all(text, number):
+    source = osc_source(f"{text} {number}".strip())
+    assert source is None or osc_source(source) == source
