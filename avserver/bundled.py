@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from avserver.config import DEFAULT
+from avserver.config import DEFAULT, is_bundled_mapping
+from avserver.errors import ConfigError, nearest
 
 _PACKAGE = Path(__file__).parent
 
@@ -22,5 +23,13 @@ def model_path(name: str) -> Path:
 
 
 def mapping_path(name: str) -> Path:
-    """Return the file of a mapping by its name in a show: `default` or a path."""
-    return bundled("mappings", "default.toml") if name == DEFAULT else Path(name)
+    """Return the file of a mapping by its name in a show: `default`, that of a bundled one, or a path.
+
+    Raises ConfigError, telling the nearest, for a name that none of the bundled ones has.
+    """
+    if not is_bundled_mapping(name):
+        return Path(name)
+    found = {file.stem: file for file in sorted(bundled("mappings", ".").rglob("*.toml"))}
+    if name not in found:
+        raise ConfigError(f"no mapping called {name!r} comes with avserver; {nearest(name, found)}")
+    return found[name]

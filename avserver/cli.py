@@ -60,6 +60,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loop", action="store_true", help="play the music again when it ends")
     parser.add_argument("--model", metavar="FILE", help="the generator (.safetensors)")
     parser.add_argument("--mapping", metavar="FILE", help="what drives what (.toml)")
+    parser.add_argument("--also", metavar="FILE", action="append", help="a further mapping, a controller's; repeatable")
     parser.add_argument("--fps", type=float, help="frames a second")
     parser.add_argument("--size", type=_size, metavar="WxH", help="size of the frames (px), e.g. 512x288 or 512")
     parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds")
@@ -96,7 +97,7 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
     width_px, height_px = arguments.size or (None, None)
     flags = {
         "model": {"path": arguments.model},
-        "mapping": {"path": arguments.mapping},
+        "mapping": {"path": arguments.mapping, "also": tuple(arguments.also) if arguments.also else None},
         "frame": {
             "fps": arguments.fps,
             "width_px": width_px,
@@ -211,7 +212,9 @@ def _devices(arguments: argparse.Namespace) -> int:
 
 
 def _add_params(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mapping", metavar="FILE", default="default", help="a mapping file, for its choirs and bends")
+    parser.add_argument(
+        "--mapping", metavar="FILE", nargs="+", default=["default"], help="mapping files, for their choirs and bends"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=_params)
 
@@ -220,7 +223,7 @@ def _params(arguments: argparse.Namespace) -> int:
     from avserver.bundled import mapping_path
     from avserver.control.mapping import load_patch
 
-    table = load_patch(mapping_path(arguments.mapping)).param_table()
+    table = load_patch(*map(mapping_path, arguments.mapping)).param_table()
     if arguments.json:
         print(json.dumps([param.to_plain() for param in table.values()], indent=1))
         return 0

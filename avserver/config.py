@@ -96,9 +96,13 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class MappingSettings:
-    """What drives what: a mapping file, or `default` for the one that comes with avserver."""
+    """What drives what: a mapping file, or the name of one that comes with avserver: `default`, or a controller's.
+
+    `also` are further ones; all of them are read as if they were one.
+    """
 
     path: str = DEFAULT
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,11 @@ def to_toml(show: Show) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def is_bundled_mapping(name: str) -> bool:
+    """Tell whether a mapping is named, rather than its file: a word without a dot or a slash."""
+    return Path(name).name == name and "." not in name
+
+
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ConfigError(f"{name} is a number from {low:g} to {high:g}, got {value!r}")
@@ -241,4 +250,8 @@ def _relative_to(show: Show, folder: Path) -> Show:
         partner=resolve(show.model.partner, DEFAULT) if show.model.partner else "",
         also=tuple(resolve(name, DEFAULT) for name in show.model.also),
     )
-    return change(show, "mapping", path=resolve(show.mapping.path, DEFAULT))
+    mappings = [
+        name if is_bundled_mapping(name) else str(folder / Path(name).expanduser())
+        for name in (show.mapping.path, *show.mapping.also)
+    ]
+    return change(show, "mapping", path=mappings[0], also=tuple(mappings[1:]))

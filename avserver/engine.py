@@ -15,7 +15,7 @@ from avserver.control.hand import Hand, Moment
 from avserver.control.mapper import Mapper
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Params, ParamTable, Value
-from avserver.control.patch import Patch
+from avserver.control.patch import Patch, former_names
 from avserver.control.reseed import Reseeder
 from avserver.control.signal_knobs import SignalKnobs
 from avserver.frame_spec import FrameSpec, Mix, ModelShape
@@ -94,10 +94,13 @@ class Engine:
     def take(self, patch: Patch, table: ParamTable) -> None:
         """Play another patch from the next step on; what is the same in both goes on as it was.
 
+        So does a bend of which nothing but the name is another.
+
         `table` holds the patch's parameters.
         """
+        former = former_names(self.patch.bends, patch.bends)
         self.patch = patch
-        self._desk.take(table)
+        self._desk.take(table, {f"/bend/{name}": f"/bend/{was}" for name, was in former.items()})
         self._desk.inputs.take(patch.inputs(), patch.osc)
         self._mapper.take(patch, table)
         self._scene.take(patch)

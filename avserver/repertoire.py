@@ -47,4 +47,5 @@ class Repertoire:
         slots = bend_slots(patch.bends, shape.layers)
         partner = self._partner if self._configs[number] == self._partner_config else None
         path = self._paths[number]
-        return Role(path.name, path, shape, slots, patch.direction_kinds(), partner, patch.pictures)
+        kinds = patch.direction_kinds()
+        return Role(path.name, path, shape, slots, kinds, partner, patch.pictures, patch.editions)

@@ -154,8 +154,8 @@ class Server:
         """Read everything that comes from files, so that what is wrong with them shows before anything is started."""
         show = self._show
         self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
-        self._mapping_path = mapping_path(show.mapping.path)
-        self._patch = load_patch(self._mapping_path)
+        self._mapping_paths = [mapping_path(name) for name in (show.mapping.path, *show.mapping.also)]
+        self._patch = load_patch(*self._mapping_paths)
         audio = show.audio
         self._source = stack.enter_context(
             open_source(
@@ -236,7 +236,7 @@ class Server:
             casting=self._models.role,
             publisher=Publisher(outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
             meter=meter,
-            mapping=MappingWatch(self._mapping_path, self._models.names, desk.complain),
+            mapping=MappingWatch(self._mapping_paths, self._patch, self._models.names, desk.complain),
             watchers=(self._preview,) if self._preview else (),
         )
 

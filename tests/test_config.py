@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from avserver.bundled import mapping_path
 from avserver.config import Show, built_in_show, change, load_show, to_toml
 from avserver.errors import ConfigError
 
@@ -76,3 +77,17 @@ def test_what_is_not_allowed_is_named(tmp_path: Path, text: str, sentence: str) 
 def test_a_missing_show_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the show file .*nope.toml: No such file"):
         load_show(tmp_path / "nope.toml")
+
+
+def test_mappings_that_are_named_are_not_looked_for_beside_the_show_file(tmp_path: Path) -> None:
+    file = tmp_path / "show.toml"
+    file.write_text('[mapping]\npath = "mine.toml"\nalso = ["default", "knobs/more.toml"]\n')
+    mapping = load_show(file).mapping
+    assert mapping.path == str(tmp_path / "mine.toml")
+    assert mapping.also == ("default", str(tmp_path / "knobs" / "more.toml"))
+    assert mapping_path("default").name == "default.toml"
+    assert mapping_path("./default") == Path("default")
+    with pytest.raises(
+        ConfigError, match=r"^no mapping called 'defalt' comes with avserver; did you mean 'default'\?$"
+    ):
+        mapping_path("defalt")

@@ -12,6 +12,7 @@ from avserver.clock import SongClock, Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import Event, EventQueue
 from avserver.control.mapping import load_patch, parse_patch
+from avserver.control.mapping_watch import MappingWatch
 from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_spec import BendSlot, FrameSpec
@@ -212,6 +213,46 @@ def test_an_empty_patch_plays(tmp_path: Path) -> None:
     spec = decide(engine(parse_patch("", file="empty.toml")), Tick(0, 0.0))
     assert spec.latents == ()
     assert spec.bends == ()
+
+
+def test_bends_come_and_go_and_change_their_names_while_they_play(tmp_path: Path) -> None:
+    """Edits of a real file, one after another, as a show hears of them."""
+    file = tmp_path / "mapping.toml"
+
+    def bend(name: str, transform: str = "displace") -> str:
+        return f'[[bend]]\nname = "{name}"\nlayer = "b16"\ntransform = "{transform}"\n'
+
+    file.write_text(bend("sea") + bend("turn", "rotate"))
+    queue = EventQueue()
+    player = engine(load_patch(file), queue)
+    watch = MappingWatch([file], player.patch, ["default"])
+    queue.put(Event("/bend/sea/amount", (0.25,), "test", lambda *_: None))
+    queue.put(Event("/bend/turn/angle", (90.0,), "test", lambda *_: None))
+
+    def after(second: int, *bends: str) -> dict[str, tuple[float, ...]]:
+        """Return the values of the bends by transform, a second after the file was edited to hold `bends`."""
+        if bends:
+            file.write_text("".join(bends))
+            found = watch.poll(float(second))
+            assert found is not None
+            player.take(*found)
+        return {bend.transform: bend.values for bend in decide(player, Tick(second, float(second))).bends}
+
+    after(0)
+    assert after(1) == {"displace": (0.25, 1.0), "rotate": (90.0,)}
+    # One more; the others stay as they are.
+    assert after(2, bend("sea"), bend("turn", "rotate"), bend("near", "zoom")) == {
+        "displace": (0.25, 2.0),
+        "rotate": (90.0,),
+        "zoom": (1.0,),
+    }
+    # Another name, and one less: phase and knobs go on.
+    assert after(3, bend("ocean"), bend("near", "zoom")) == {"displace": (0.25, 3.0), "zoom": (1.0,)}
+    # The one that was away begins anew; a bend that is another in more than its name does too.
+    assert after(4, bend("lake").replace("b16", "b8"), bend("turn", "rotate")) == {
+        "displace": (0.0, 1.0),
+        "rotate": (0.0,),
+    }
 
 
 def test_directions_wait_for_a_worker_that_knows_them() -> None:

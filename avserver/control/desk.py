@@ -69,15 +69,18 @@ class Desk:
         self._turned_by: dict[str, Hashable] = {}
         self._explained = 0
 
-    def take(self, table: ParamTable) -> None:
+    def take(self, table: ParamTable, former: Mapping[str, str] | None = None) -> None:
         """Hold the parameters of another table. Knobs that are in both stay where they were turned to.
 
-        Subscribers are told of the values that are new.
+        `former` says what groups of parameters were called (`/bend/new` was `/bend/old`). Subscribers are told of the
+        values that are new.
         """
         for address, default in table.defaults().items():
-            before = self._defaults.get(address)
-            turned = before is not None and self.values[address] != before
-            self._turned[address] = table[address].coerce(self.values[address]) if turned else default
+            group, _, name = address.rpartition("/")
+            was = f"{(former or {}).get(group, group)}/{name}"
+            before = self._defaults.get(was)
+            turned = before is not None and self.values[was] != before
+            self._turned[address] = table[address].coerce(self.values[was]) if turned else default
         self._table, self._defaults = table, table.defaults()
         old, self.values = self.values, MappingProxyType(dict(self._turned))
         self._turned = {address: value for address, value in self._turned.items() if old.get(address) != value}

@@ -197,6 +197,19 @@ class Patch:
         return tuple(dict.fromkeys(direction.kind for direction in FIXED_DIRECTION_PATCHES + self.directions))
 
 
+def former_names(old: Sequence[BendPatch], new: Sequence[BendPatch]) -> dict[str, str]:
+    """Return what those of the new bends were called that differ from an old one, now gone, in nothing but the name."""
+    old_names, new_names = {bend.name for bend in old}, {bend.name for bend in new}
+    gone = [bend for bend in old if bend.name not in new_names]
+    former = {}
+    for bend in new:
+        same = next((was for was in gone if replace(was, name=bend.name) == bend), None)
+        if same is not None and bend.name not in old_names:
+            gone.remove(same)
+            former[bend.name] = same.name
+    return former
+
+
 def _started(param: Param, bend: BendPatch) -> Param:
     """Give a bend's parameter the starting value of the mapping file, if it names one."""
     start = bend.start.get(param.address.rpartition("/")[2])

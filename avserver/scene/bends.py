@@ -4,7 +4,7 @@ import math
 from collections.abc import Container, Sequence
 
 from avserver.control.params import Params
-from avserver.control.patch import BendPatch
+from avserver.control.patch import BendPatch, former_names
 from avserver.frame_spec import Bend, BendSlot
 from avserver.transforms import TRANSFORMS
 
@@ -38,7 +38,10 @@ class Bends:
         self._last_s: float | None = None
 
     def take(self, bends: Sequence[BendPatch]) -> None:
-        """Play those of another patch; phases of the same name go on from where they are."""
+        """Play those of another patch; phases of the same name, or of the same bend, go on from where they are."""
+        former = former_names(self._bends, bends)
+        was = {bend.name: former.get(bend.name, bend.name) for bend in bends}
+        self._phases = {name: self._phases[old] for name, old in was.items() if old in self._phases}
         self._bends = bends
 
     def update(self, params: Params, t_s: float) -> None:

@@ -522,6 +522,24 @@ def test_a_mistake_is_named_with_its_line(text, sentence):
     assert "\n" not in str(caught.value)
 
 
+def test_several_files_are_one(tmp_path: Path):
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "list.toml").write_text("seeds = [7, 8]")
+    (tmp_path / "a.toml").write_text(CHOIR.replace("[1, 2]", '"seeds/list.toml"') + BEND)
+    (tmp_path / "seeds" / "b.toml").write_text(
+        CHOIR.replace("[1, 2]", '"list.toml"').replace('"c"', '"d"')
+        + '[[modulate]]\nfrom = "novelty"\nto = "/bend/z/amount"\n'
+    )
+    patch = load_patch(tmp_path / "a.toml", tmp_path / "seeds" / "b.toml")
+    assert [(choir.name, choir.seeds) for choir in patch.choirs] == [("c", (7, 8)), ("d", (7, 8))]
+    assert patch.modulations == (Modulation("novelty", "/bend/z/amount"),)
+    assert patch.files == (tmp_path / "seeds" / "list.toml",) * 2
+    with pytest.raises(MappingError) as caught:
+        load_patch(tmp_path / "a.toml", tmp_path / "seeds" / "b.toml", tmp_path / "a.toml")
+    a = tmp_path / "a.toml"
+    assert str(caught.value) == f"{a}, line 2: there is already a choir called 'c' ({a}, line 2); names are given once"
+
+
 def test_a_file_that_is_not_there(tmp_path: Path):
     with pytest.raises(MappingError, match=r"^the mapping file '.*none\.toml' cannot be read: No such file"):
         load_patch(tmp_path / "none.toml")
