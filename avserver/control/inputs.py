@@ -14,7 +14,8 @@ from avserver.control.scale import Scale
 # An address as OSC 1.0 allows it, without the signs of patterns, and which of the arguments.
 _OSC = re.compile(r"(/[^\s#*,/?\[\]{}]+(?:/[^\s#*,/?\[\]{}]+)*)(?: ([1-9]\d?))?")
 _OURS = re.compile(r"/avserver(/|$)")
-_MIDI = re.compile(r"(?:(?:cc|cc14|nrpn|note|pressure) (\d{1,2}) (\d{1,5})|(?:bend|pressure) (\d{1,2}))")
+_MIDI = re.compile(r"(cc|cc14|nrpn|note|poly) (\d{1,2}) (\d{1,5})|(bend|pressure) (\d{1,2})")
+_MOST_NUMBERS = {"cc14": 31, "nrpn": 16383}
 OSC_ALLOWED = "'/ADDRESS' or '/ADDRESS NUMBER', the argument from 1 to 99, of an address outside /avserver"
 MIDI_ALLOWED = "a control such as 'cc 1 7', 'cc14 1 7', 'nrpn 1 300', 'note 10 36' or 'bend 1'"
 
@@ -45,9 +46,10 @@ def midi_source(text: str) -> str | None:
     found = _MIDI.fullmatch(text)
     if not found:
         return None
-    channel, number = int(found[1] or found[3]), int(found[2] or 0)
-    most = 16383 if text.startswith("nrpn") else 31 if text.startswith("cc14") else 127
-    return text if 1 <= channel <= 16 and number <= most else None
+    kind, channel = found[1] or found[4], int(found[2] or found[5])
+    if not 1 <= channel <= 16 or int(found[3] or 0) > _MOST_NUMBERS.get(kind, 127):
+        return None
+    return f"{kind} {channel} {int(found[3])}" if found[3] else f"{kind} {channel}"
 
 
 class Inputs:

@@ -68,10 +68,14 @@ def test_addresses(text, source):
 
 
 @pytest.mark.parametrize(
-    "control", ["cc 1 7", "cc 16 127", "cc14 1 31", "nrpn 1 16383", "note 10 36", "bend 1", "pressure 3"]
+    "control", ["cc 1 7", "cc 16 127", "cc14 1 31", "nrpn 1 16383", "note 10 36", "bend 1", "pressure 3", "poly 2 60"]
 )
 def test_controls(control):
     assert midi_source(control) == control
+
+
+def test_a_control_has_one_name():
+    assert midi_source("cc 01 007") == "cc 1 7"
 
 
 @pytest.mark.parametrize("text", ["cc 0 7", "cc 17 7", "cc 1 128", "cc14 1 32", "nrpn 1 16384", "bend 0", "cc 1", "x"])
