@@ -215,6 +215,7 @@ def _add_params(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mapping", metavar="FILE", nargs="+", default=["default"], help="mapping files, for their choirs and bends"
     )
+    parser.add_argument("--markdown", action="store_true", help="a page, for people")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=_params)
 
@@ -222,15 +223,13 @@ def _add_params(parser: argparse.ArgumentParser) -> None:
 def _params(arguments: argparse.Namespace) -> int:
     from avserver.bundled import mapping_path
     from avserver.control.mapping import load_patch
+    from avserver.control.param_page import lines, markdown
 
     table = load_patch(*map(mapping_path, arguments.mapping)).param_table()
     if arguments.json:
         print(json.dumps([param.to_plain() for param in table.values()], indent=1))
         return 0
-    widest = max(len(address) for address in table)
-    for param in table.values():
-        default = "" if param.kind == "trigger" else f"{param.default:g}"
-        print(f"/avserver{param.address:{widest}}  {default:>10}  {param.allowed()}: {param.description}")
+    print(markdown(table).rstrip() if arguments.markdown else "\n".join(lines(table)))
     return 0
 
 

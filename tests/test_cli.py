@@ -70,6 +70,8 @@ def test_params_lists_the_table() -> None:
     table = json.loads(avserver("params", "--json").stdout)
     assert {"address", "kind", "default", "minimum", "maximum", "unit", "description"} <= set(table[0])
     assert len(table) == len(done.stdout.splitlines())
+    page = avserver("params", "--markdown", "--mapping", "default", "touchosc").stdout
+    assert page.count("\n| `/") == len(table)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 CURVES = ("linear", "exp", "log", "s")
 MOST_STEPS = 128
-# Of the exponential curves: halfway they have gone a fifth of the way, or all but about a fifth.
-_BASE = 16.0
+# Of the exponential curves: halfway `exp` has gone 15 % of the way, `log` 81 %.
+_BASE = 32.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avserver.control.fixed_params import FIXED
+from avserver.control.param_makers import choice_param
+from avserver.control.param_page import lines, markdown
 from avserver.control.params import Kind, Param, ParamTable
 from avserver.control.patch_params import bend_params, choir_params, direction_params
 from avserver.errors import ParamError
@@ -98,6 +100,22 @@ def test_triggers_have_no_default():
     defaults = ParamTable(ALL).defaults()
     assert set(defaults) == {param.address for param in ALL if param.kind is not Kind.TRIGGER}
     assert all(defaults[address] == BY_ADDRESS[address].default for address in defaults)
+
+
+def test_the_page_has_every_entry():
+    table = ParamTable([*ALL, choice_param("/model/select", "b", ("a", "b"), "the model")])
+    page, listed = markdown(table), lines(table)
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    assert sorted(row.split("`")[1] for row in rows) == sorted(table)
+    assert all(row.count("|") == 5 for row in rows)
+    assert [line.split()[0] for line in listed] == [f"/avserver{address}" for address in table]
+    assert "| `/model/select` | b | 0 a, 1 b | the model |" in rows
+    assert "| `/reseed/all` |  | nothing, or 1 | other seeds for all choirs |" in rows
+    assert "| `/segment/auto` | on | 0 or 1 | tempo changes in the music switch the segment |" in rows
+    assert listed[-1].endswith("b  0 a, 1 b: the model")
+    sections = [row.removeprefix("## ") for row in page.splitlines() if row.startswith("## ")]
+    assert len(sections) == len(set(sections))
+    assert {"output", "reseed", "choir/melody", "signal/drums", "bend/a_zoom", "direction/pose"} <= set(sections)
 
 
 def test_a_bend_has_a_value_for_each_of_its_transform():

@@ -86,7 +86,7 @@ def test_every_address_is_one_that_the_layout_sends(show):
     [
         (("/1/fader1", 0.5), "/latent/truncation_psi", 0.6),
         (("/1/fader2", 1.0), "/noise/strength", 2.0),
-        (("/1/fader3", 0.5), "/noise/speed", 1.6),
+        (("/1/fader3", 0.5), "/noise/speed", 8 * 0.15022),
         (("/1/fader4", 1.0), "/feedback/amount", 0.98),
         (("/1/fader5", 0.25), "/output/opacity", 0.25),
         (("/1/toggle1", 1.0), "/output/freeze", True),
