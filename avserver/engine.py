@@ -118,8 +118,8 @@ class Engine:
         with self._meter.time("analysis"):
             heard = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
         with self._meter.time("mapping"):
-            # As they were a frame ago: what is heard may itself move them.
-            turned = self.params.values if self.params else self._desk.values
+            # As they were a frame ago: what is heard may itself move them. A panic waits for nothing.
+            turned = self.params.values if self.params and "/panic" not in fired else self._desk.values
             signals = self._signal_knobs.update(heard, turned, tick.t_s)
             params = self._mapper.update(signals, self._desk.values, fired, tick.t_s, self._desk.inputs.values)
         self._ears.turn(_knobs(params))

@@ -1,5 +1,6 @@
 """The loop with real listening, mapping and scene; only the drawing is left out."""
 
+import dataclasses
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from avserver.control.desk import Desk
 from avserver.control.events import Event, EventQueue
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.mapping_watch import MappingWatch
+from avserver.control.params import Kind
 from avserver.control.patch import Patch
 from avserver.engine import Engine, LiveShow
 from avserver.frame_spec import BendSlot, FrameSpec
@@ -160,6 +162,42 @@ def test_reseeding_is_seen_in_the_frame_of_its_message_and_can_be_had_again(defa
     before, after = seeds(), seeds(("/reseed/from", 7), ("/choir/tempo/reseed", 1))
     assert before != after
     assert after == seeds(("/reseed/from", 7), ("/reseed/all", 1))
+
+
+def test_a_panic_takes_all_back_within_its_frame() -> None:
+    """Every knob that is turned, other seeds, knobs of what is heard, and an input."""
+    patch = parse_patch(
+        '[[choir]]\nname = "c"\nfollows = "segment"\nseeds = [1, 2]\n'
+        '[[bend]]\nname = "z"\nlayer = "b16"\ntransform = "zoom"\n'
+        '[[modulate]]\nfrom = "osc /camera"\nto = "/noise/speed"\n',
+        file="test.toml",
+    )
+    queue = EventQueue()
+
+    def put(address: str, *arguments: object, outside: bool = False) -> None:
+        queue.put(Event(address, arguments, "test", lambda *_: None, outside=outside))
+
+    turned, untouched = engine(patch, queue), engine(patch)
+    table = patch.param_table()
+    for address, param in table.items():
+        # What the ears remember is not forgotten, so how they hear is left alone.
+        if param.kind is not Kind.TRIGGER and not address.startswith("/audio/"):
+            put(address, param.minimum if param.default == param.maximum else param.maximum)
+    put("/camera", 7.5, outside=True)
+    put("/reseed/all")
+    for tick in (Tick(0, 0.0), Tick(1, 1.0)):
+        decide(turned, tick)
+        plain = decide(untouched, tick)
+    assert decide(turned, Tick(2, 2.0)) != plain
+    put("/panic")
+    decided, plain = decide(turned, Tick(3, 3.0)), decide(untouched, Tick(3, 3.0))
+    assert turned.params is not None
+    assert turned.params.values == table.defaults()
+    assert turned.signals is not None
+    assert untouched.signals is not None
+    assert turned.signals.onset_strength == untouched.signals.onset_strength
+    # The noise keeps the place where it came to, or it would jump.
+    assert dataclasses.replace(decided, noise=plain.noise) == plain
 
 
 def test_a_choir_obeys_the_knobs_of_what_it_follows() -> None:
