@@ -12,6 +12,7 @@ from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
 from avserver.control.hand import Hand, Moment
+from avserver.control.inputs import Inputs
 from avserver.control.mapper import Mapper
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Params, ParamTable, Value
@@ -63,10 +64,10 @@ class Engine:
         scene: Scene,
         meter: Meter,
         reseeder: Reseeder,
+        inputs: Inputs,
         hands: Sequence[Hand] = (),
     ) -> None:
         self.patch = patch
-        desk.inputs.take(patch.inputs(), patch.osc)
         self._ears = ears
         self._queue = queue
         self._desk = desk
@@ -74,6 +75,8 @@ class Engine:
         self._scene = scene
         self._meter = meter
         self._reseeder = reseeder
+        self._inputs = inputs
+        self._inputs.take(patch.inputs(), patch.osc)
         self._hands = hands
         self._signal_knobs = SignalKnobs()
         self._tick = Tick(0, 0.0)
@@ -101,7 +104,7 @@ class Engine:
         former = former_names(self.patch.bends, patch.bends)
         self.patch = patch
         self._desk.take(table, {f"/bend/{name}": f"/bend/{was}" for name, was in former.items()})
-        self._desk.inputs.take(patch.inputs(), patch.osc)
+        self._inputs.take(patch.inputs(), patch.osc)
         self._mapper.take(patch, table)
         self._scene.take(patch)
 
@@ -109,19 +112,21 @@ class Engine:
         """Decide a tick; `spec` then says what to draw. `now_unix_s` is when events with a time tag are due by."""
         with self._meter.time("control"):
             moment = Moment(tick.t_s, now_unix_s)
-            events = self._queue.drain(now_unix_s)
+            events = self._inputs.hear(self._queue.drain(now_unix_s))
             for hand in self._hands:
                 events += hand.events(moment, self._desk.values)
             fired = self._desk.apply(events)
             if turns := self._reseeder.events(fired, self._desk.values, self.patch.choirs):
                 self._desk.apply(turns)
+            if "/panic" in fired:
+                self._inputs.forget()
         with self._meter.time("analysis"):
             heard = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
         with self._meter.time("mapping"):
             # As they were a frame ago: what is heard may itself move them. A panic waits for nothing.
             turned = self.params.values if self.params and "/panic" not in fired else self._desk.values
             signals = self._signal_knobs.update(heard, turned, tick.t_s)
-            params = self._mapper.update(signals, self._desk.values, fired, tick.t_s, self._desk.inputs.values)
+            params = self._mapper.update(signals, self._desk.values, fired, tick.t_s, self._inputs.values)
         self._ears.turn(_knobs(params))
         with self._meter.time("scene"):
             self._scene.update(tick.t_s, signals, params)

@@ -21,6 +21,7 @@ from avserver.config import Show
 from avserver.control.desk import Command, Desk
 from avserver.control.events import EventQueue
 from avserver.control.hand import Hand
+from avserver.control.inputs import Inputs
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
 from avserver.control.mapping_watch import MappingWatch
@@ -58,11 +59,12 @@ def build_engine(
     listening: Listening | None = None,
     hands: Sequence[Hand] = (),
     chance: random.Random | None = None,
+    inputs: Inputs | None = None,
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered.
 
     With `told` nobody listens to the source: what is heard is told. `chance` draws what is left to chance; without it
-    the same is drawn in every run.
+    the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`.
     """
     held = HeldBack(source)
     return Engine(
@@ -74,6 +76,7 @@ def build_engine(
         scene=Scene(patch),
         meter=meter,
         reseeder=Reseeder(chance or random.Random(0)),  # noqa: S311  (nothing here is a secret)
+        inputs=inputs or Inputs(),
         hands=hands,
     )
 

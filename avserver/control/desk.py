@@ -1,11 +1,10 @@
 """The desk: where the knobs stand. Only the engine's thread turns them, by executing events."""
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from avserver.control.events import ROOT, Event, Reply
-from avserver.control.inputs import Inputs
 from avserver.control.params import Kind, ParamTable, Value
 from avserver.errors import ParamError, UserError
 
@@ -43,7 +42,6 @@ class Desk:
 
     Beside the addresses of the table it knows `/status`, `/notify 1|0` and `/sync id`. What cannot be done is answered
     with `/avserver/fail address reason`, at most MAX_EXPLAINED times a frame; nothing that an event contains raises.
-    Of addresses outside of ours it knows those that `inputs` listens to.
 
     Args:
         table: the parameters.
@@ -53,7 +51,6 @@ class Desk:
     Attributes:
         values: the value of every parameter that has one, as a snapshot: it never changes, `apply` makes a new one.
         failures: events that could not be done.
-        inputs: what is heard from outside. A panic forgets it.
     """
 
     def __init__(self, table: ParamTable, status: Status, commands: Mapping[str, Command] | None = None) -> None:
@@ -63,7 +60,6 @@ class Desk:
         self._defaults = table.defaults()
         self.values: Mapping[str, Value] = MappingProxyType(self._defaults)
         self.failures = 0
-        self.inputs = Inputs()
         self._subscribers: dict[Hashable, Reply] = {}
         self._turned: dict[str, Value] = {}
         self._turned_by: dict[str, Hashable] = {}
@@ -112,7 +108,7 @@ class Desk:
     def _execute(self, event: Event, fired: set[str]) -> None:
         match event.address, event.arguments:
             case _ if event.outside:
-                self._hear(event, fired)
+                raise ParamError(f"addresses here begin with {ROOT}/, and no mapping listens to this one")
             case "/status", _:
                 event.reply(f"{ROOT}/status.reply", *(item for pair in self._status().items() for item in pair))
             case "/notify", (switch,) if switch in (0, 1):
@@ -129,13 +125,6 @@ class Desk:
                 self._commands[address].run(arguments)
             case _:
                 self._play(event, fired)
-
-    def _hear(self, event: Event, fired: set[str]) -> None:
-        """Take what comes from outside: an input, and a knob of whichever parameters it turns."""
-        if not self.inputs.listens_to(event.address):
-            raise ParamError(f"addresses here begin with {ROOT}/, and no mapping listens to this one")
-        for address, value in self.inputs.hear(event.address, event.arguments):
-            self._play(replace(event, address=address, arguments=(value,)), fired)
 
     def _play(self, event: Event, fired: set[str]) -> None:
         """Turn, ask or fire the parameter that the event names."""
@@ -163,7 +152,6 @@ class Desk:
             self._turned_by[address] = by
 
     def _panic(self) -> None:
-        self.inputs.forget()
         for address, default in self._defaults.items():
             if not self._table[address].survives_panic:
                 self._turn(address, default, by=None)

@@ -1,14 +1,16 @@
 """Inputs: what was last heard from outside of what a mapping listens to: a camera, a fader of another program, a knob.
 
-Only the engine's thread uses them. A source is named as in a mapping file: `osc /camera/xy 2` is the second argument
-of messages to `/camera/xy`, `midi cc 1 7` where that control of a MIDI controller stands, from 0 to 1.
+Only the engine's thread uses them, before anybody else looks at the events of a frame. A source is named as in a
+mapping file: `osc /camera/xy 2` is the second argument of messages to `/camera/xy`, `midi cc 1 7` where that control of
+a MIDI controller stands, from 0 to 1.
 """
 
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from avserver.control.events import Event
 from avserver.control.scale import Scale
 
 # An address as OSC 1.0 allows it, without the signs of patterns, and which of the arguments.
@@ -75,20 +77,33 @@ class Inputs:
             address, _, number = name.rpartition(" ")
             self._addresses.setdefault(address, set()).add(int(number))
 
-    def listens_to(self, address: str) -> bool:
-        """Tell whether anything comes of messages to this OSC address."""
-        return address in self._addresses
+    def hear(self, events: Iterable[Event]) -> list[Event]:
+        """Take what comes from outside out of a frame's events, and put what it turns in its place.
 
-    def hear(self, address: str, arguments: Sequence[object]) -> list[tuple[str, float]]:
-        """Take an OSC message; return which parameters it turns, and what to. What is no number is passed over."""
-        turned: list[tuple[str, float]] = []
-        for number in sorted(self._addresses.get(address, ())):
-            value = arguments[number - 1] if number <= len(arguments) else None
+        What nobody listens to stays, and so does everything that is ours.
+        """
+        heard: list[Event] = []
+        for event in events:
+            if event.outside and event.address in self._addresses:
+                heard += self._turns(event)
+            else:
+                heard.append(event)
+        return heard
+
+    def _turns(self, event: Event) -> list[Event]:
+        """Note the numbers of a message, and return what they turn. What is no number is passed over."""
+        turns = []
+        for number in sorted(self._addresses[event.address]):
+            value = event.arguments[number - 1] if number <= len(event.arguments) else None
             if isinstance(value, (bool, int, float)) and math.isfinite(value):
-                name = f"{address} {number}"
+                name = f"{event.address} {number}"
                 self.put(f"osc {name}", float(value))
-                turned += [(knob.target, knob.scale.mapped(value)) for knob in self._knobs if knob.source == name]
-        return turned
+                turns += [
+                    replace(event, address=knob.target, arguments=(knob.scale.mapped(value),), outside=False)
+                    for knob in self._knobs
+                    if knob.source == name
+                ]
+        return turns
 
     def put(self, name: str, value: float) -> None:
         """Note where a source stands, if somebody listens to it."""

@@ -1,11 +1,13 @@
 """What comes from outside: kept if somebody listens, and a knob where a mapping says so."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avserver.control.events import Event
 from avserver.control.inputs import Inputs, OscKnob, midi_source, osc_source
 from avserver.control.scale import Scale
 
@@ -20,32 +22,43 @@ def inputs() -> Inputs:
     return inputs
 
 
+def says(address: str, *arguments: object) -> Event:
+    return Event(address, arguments, "ann", print, due_unix_s=5.0, outside=True)
+
+
+def turns(*knobs: tuple[str, object]) -> list[Event]:
+    return [replace(says(address, value), outside=False) for address, value in knobs]
+
+
 def test_only_what_is_listened_to_is_kept(inputs):
-    assert inputs.listens_to("/camera/xy")
-    assert not inputs.listens_to("/camera")
-    assert inputs.hear("/camera/xy", (0.25, 7)) == [("/noise/speed", 2.0)]
-    assert inputs.hear("/camera", (0.5,)) == []
+    assert inputs.hear([says("/camera/xy", 0.25, 7)]) == turns(("/noise/speed", 2.0))
     inputs.put("midi cc 1 7", 0.5)
     inputs.put("midi cc 1 8", 0.5)
     assert inputs.values == {"osc /camera/xy 2": 7.0, "midi cc 1 7": 0.5}
     inputs.take(["osc /camera/xy 1", "midi cc 1 7"], [])
     assert inputs.values == {"midi cc 1 7": 0.5}
-    assert inputs.hear("/camera/xy", (0.25, 7)) == []
+    assert inputs.hear([says("/camera/xy", 0.25, 7)]) == []
     inputs.forget()
     assert inputs.values == {}
 
 
+def test_what_it_turns_has_the_place_of_the_message_and_all_else_stays(inputs):
+    others = [says("/camera", 0.5), replace(says("/camera/xy", 0.5), outside=False), says("/noise/speed", 1.0)]
+    heard = inputs.hear([others[0], says("/camera/xy", 0.5), *others[1:]])
+    assert heard == [others[0], *turns(("/noise/speed", 4.0)), *others[1:]]
+
+
 @pytest.mark.parametrize("arguments", [(), (0.5,), ("left", "right"), (0.5, math.nan), (None, (0.5, 0.5))])
 def test_what_is_no_number_is_passed_over(inputs, arguments):
-    inputs.hear("/camera/xy", (0.0, 0.75))
-    assert inputs.hear("/camera/xy", arguments) == [("/noise/speed", 4.0)] * (arguments[:1] == (0.5,))
+    inputs.hear([says("/camera/xy", 0.0, 0.75)])
+    assert inputs.hear([says("/camera/xy", *arguments)]) == turns(("/noise/speed", 4.0)) * (arguments[:1] == (0.5,))
     assert inputs.values == {"osc /camera/xy 2": 0.75}
 
 
 def test_one_address_may_turn_several_parameters(inputs):
     knobs = [OscKnob("/f 1", to, Scale((0.0, 127.0), (0.0, 1.0))) for to in ("/a", "/b")]
     inputs.take([], knobs)
-    assert inputs.hear("/f", (True,)) == [("/a", 1 / 127), ("/b", 1 / 127)]
+    assert inputs.hear([says("/f", True)]) == turns(("/a", 1 / 127), ("/b", 1 / 127))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from avserver.bundled import mapping_path
 from avserver.clock import SongClock
 from avserver.control.desk import Desk
 from avserver.control.events import Event, EventQueue
+from avserver.control.inputs import Inputs
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
 from avserver.control.params import Kind, Param
@@ -74,6 +75,7 @@ def played(*messages: tuple[str, object]) -> list[object]:
         scene=Scene(PATCH),
         meter=Meter(),
         reseeder=Reseeder(random.Random(0)),
+        inputs=Inputs(),
     )
     decided: list[object] = []
     at = {0: FELT.items(), 2: messages, FRAMES - 5: [("/reseed/all", 1)]}
