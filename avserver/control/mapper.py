@@ -46,16 +46,19 @@ class Mapper:
         # Most knobs act at once; the frame goes only through those that do not.
         self._smooth_params = {address: param for address, param in table.items() if param.smoothing_s > 0.0}
         at_work = [modulator for modulators in self._modulators.values() for modulator in modulators]
-        self._modulators = {}
+        self._modulators, fresh = {}, []
         for modulation in patch.modulations:
-            same = next((old for old in at_work if old.modulation == modulation), None)
-            if same is not None:
-                at_work.remove(same)
-            self._modulators.setdefault(modulation.target, []).append(same or Modulator(modulation))
-        for modulator in (new for modulators in self._modulators.values() for new in modulators):
-            for old in at_work:
-                if old.modulation.target == modulator.modulation.target:
-                    modulator.swing_on(old, self._last_s or 0.0)
+            modulator = next((old for old in at_work if old.modulation == modulation), None)
+            if modulator is not None:
+                at_work.remove(modulator)
+            else:
+                modulator = Modulator(modulation)
+                fresh.append(modulator)
+            self._modulators.setdefault(modulation.target, []).append(modulator)
+        for modulator in fresh:
+            if (old := next(filter(modulator.is_another_period_of, at_work), None)) is not None:
+                at_work.remove(old)
+                modulator.swing_on(old, self._last_s or 0.0)
 
     def reset(self) -> None:
         """Forget every onset and where the knobs were."""

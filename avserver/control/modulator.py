@@ -38,22 +38,33 @@ class Modulator:
             value = self._follower.update(value, t_s)
         return self.modulation.scale.mapped(value)
 
-    def swing_on(self, old: "Modulator", t_s: float) -> None:
-        """Go on at `t_s` (s) where a free oscillator stands that had another period; of anything else nothing is taken.
+    def is_another_period_of(self, old: "Modulator") -> bool:
+        """Tell whether this is a free oscillator that differs from an old one in nothing but its period.
 
-        With the beat there is nothing to go on from: beats say where an oscillator stands.
+        With the beat it is another matter: beats say where an oscillator stands.
         """
-        now, before = self.modulation, old.modulation
-        if self._lfo is None or old._lfo is None or now.source != before.source or not now.source.startswith("free."):
-            return
-        if dataclasses.replace(self._lfo, period=old._lfo.period) == before.options:
-            phase = old._lfo.phase + t_s / old._lfo.period - t_s / self._lfo.period
-            self._lfo = dataclasses.replace(self._lfo, phase=phase)
+        now, was = self.modulation.options, old.modulation.options
+        if not (isinstance(now, LfoOptions) and isinstance(was, LfoOptions) and self._is_free):
+            return False
+        return (
+            dataclasses.replace(self.modulation, options=dataclasses.replace(now, period=was.period)) == old.modulation
+        )
+
+    def swing_on(self, old: "Modulator", t_s: float) -> None:
+        """Go on at `t_s` (s) where a free oscillator of another period stands."""
+        assert self._lfo is not None
+        assert old._lfo is not None
+        phase = old._lfo.phase + t_s / old._lfo.period - t_s / self._lfo.period
+        self._lfo = dataclasses.replace(self._lfo, phase=phase)
+
+    @property
+    def _is_free(self) -> bool:
+        return self.modulation.source.startswith("free.")
 
     def _value(self, signals: Signals, inputs: Mapping[str, float], t_s: float) -> float | None:
         source = self.modulation.source
         if self._lfo is not None:
-            return oscillate(source, self._lfo, t_s if source.startswith("free.") else signals.beats)
+            return oscillate(source, self._lfo, t_s if self._is_free else signals.beats)
         if self._envelope is not None:
             return self._envelope.update(signals.onsets, t_s)
         return inputs.get(source) if self.modulation.is_from_outside else signals.level(source)

@@ -208,6 +208,11 @@ def test_a_free_oscillator_swings_with_the_show_and_on_from_where_it_is():
     assert [at(6.0), at(6.25)] == pytest.approx([0.5, 0.75])
     swinging.take(fast, fast.param_table())
     assert at(6.25) == pytest.approx(0.75)
+    # One that stays is not moved by one that goes.
+    both = modulated(*(f"free.saw -> /noise/grain_fine; period_s = {period_s}" for period_s in (1, 2)))
+    swinging.take(both, both.param_table())
+    swinging.take(fast, fast.param_table())
+    assert at(6.25) == pytest.approx(0.75)
     swinging.reset()
     assert at(6.25) == pytest.approx(0.25)
 

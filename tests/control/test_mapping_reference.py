@@ -1,0 +1,27 @@
+"""What mappings/README.md tells is what mapping files may say."""
+
+import re
+
+from avserver.bundled import bundled
+from avserver.control.envelope import SHAPES
+from avserver.control.lfo import LFO_KINDS, LFO_SHAPES
+from avserver.control.mapping import parse_patch
+from avserver.control.patch import COMBINE
+from avserver.control.scale import CURVES
+from avserver.control.scenery import FOLLOWS, GLIDES, ORDERS
+
+PAGE = bundled("mappings", "README.md").read_text(encoding="utf-8")
+
+
+def test_its_examples_play(tmp_path):
+    (tmp_path / "me.npz").touch()
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+    patch = parse_patch(text, file=str(tmp_path / "mapping.toml"))
+    assert [modulation.source for modulation in patch.modulations] == ["drums.mid.dip", "osc /camera/xy 2"]
+    assert [knob.target for knob in patch.osc] == ["/latent/truncation_psi"]
+
+
+def test_it_leaves_nothing_out():
+    options = [key for keys in SHAPES.values() for key in keys] + [key for keys in LFO_SHAPES.values() for key in keys]
+    names = {*FOLLOWS, *GLIDES, *ORDERS, *COMBINE, *CURVES, *SHAPES, *LFO_SHAPES, *LFO_KINDS.values(), *options}
+    assert {name for name in names if not re.search(rf"\b{name}\b", PAGE)} == set()
