@@ -16,9 +16,11 @@ import numpy as np
 import psutil
 import pytest
 import zmq
+from pythonosc.osc_message_builder import build_msg
 
 from avserver.audio.clicks import clicks
 from avserver.audio.wav import write_wav
+from avserver.control.reseed import AT_RANDOM, seed_from
 from avserver.frame import HEADER_SIZE, Flags, FrameHeader
 from avserver.server_process import HOST, ServerProcess, free_port
 
@@ -162,6 +164,21 @@ def test_osc_is_answered_in_the_manner_of_the_contract(serve) -> None:
         status = server.osc.status()
         assert status is not None
         assert {"fps", "frames", "late", "dropped", "repeated", "worker", "tempo_bpm", "onsets"} <= set(status)
+
+
+def test_seeds_are_drawn_and_told_and_another_program_turns_knobs(serve) -> None:
+    with serve("--also", "touchosc") as (server, _):
+        server.wait_for_osc()
+        server.osc.send("/reseed/all")
+        drawn = settled(server, lambda status: status["reseed_from"] != AT_RANDOM)["reseed_from"]
+        assert server.osc.ask("/choir/tempo/seed/1") == [seed_from(drawn, "tempo", 1)]
+        assert f"reseeded melody, tempo, drums from {drawn}" in server.printed
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.sendto(build_msg("/1/fader5", [0.25]).dgram, (HOST, server.osc_port))
+            phone.sendto(build_msg("/1/fader6", [0.25]).dgram, (HOST, server.osc_port))
+            phone.settimeout(5)
+            assert b"no mapping listens" in phone.recv(1000)
+        assert server.osc.ask("/output/opacity") == [0.25]
 
 
 def test_what_is_heard_can_be_told_over_osc(serve) -> None:
