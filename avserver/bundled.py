@@ -31,5 +31,7 @@ def mapping_path(name: str) -> Path:
         return Path(name)
     found = {file.stem: file for file in sorted(bundled("mappings", ".").rglob("*.toml"))}
     if name not in found:
-        raise ConfigError(f"no mapping called {name!r} comes with avserver; {nearest(name, found)}")
+        raise ConfigError(
+            f"no mapping called {name!r} comes with avserver (a file would be './{name}'); {nearest(name, found)}"
+        )
     return found[name]

@@ -80,7 +80,10 @@ def test_params_lists_the_table() -> None:
         (["--audio", "nope.ogg"], "nope.ogg"),
         (["--model", "nope.safetensors"], "no model file at nope.safetensors"),
         (["--mapping", "nope.toml"], "nope.toml"),
-        (["--also", "touchosc", "--also", "nope"], "no mapping called 'nope' comes with avserver; allowed: default, "),
+        (
+            ["--also", "touchosc", "--also", "nope"],
+            "no mapping called 'nope' comes with avserver (a file would be './nope'); ",
+        ),
         (["nope.toml"], "cannot read the show file nope.toml"),
         (["--fps", "0"], "frame.fps is a number from 1 to 240, got 0.0"),
         (["--zeromq", "tcp://*:5555"], "insecure"),

@@ -87,7 +87,5 @@ def test_mappings_that_are_named_are_not_looked_for_beside_the_show_file(tmp_pat
     assert mapping.also == ("default", str(tmp_path / "knobs" / "more.toml"))
     assert mapping_path("default").name == "default.toml"
     assert mapping_path("./default") == Path("default")
-    with pytest.raises(
-        ConfigError, match=r"^no mapping called 'defalt' comes with avserver; did you mean 'default'\?$"
-    ):
+    with pytest.raises(ConfigError, match=r"^no mapping called 'defalt' comes with .*; did you mean 'default'\?$"):
         mapping_path("defalt")
