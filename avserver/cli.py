@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands.add_parser("models", help="list models, or look at one"))
     _add_devices(commands.add_parser("devices", help="list the inputs that a show can listen to"))
     _add_params(commands.add_parser("params", help="list every parameter that can be turned"))
+    _add_presets(commands.add_parser("presets", help="list the presets of a show"))
     _add_seeds(commands.add_parser("seeds", help="draw what seeds look like, pick some, write them down"))
     _add_project(commands.add_parser("project", help="find a picture of yours among those that a model draws"))
     _add_listen(commands.add_parser("listen", help="listen to a song: what is heard in it, and a picture of that"))
@@ -61,6 +62,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="FILE", help="the generator (.safetensors)")
     parser.add_argument("--mapping", metavar="FILE", help="what drives what (.toml)")
     parser.add_argument("--also", metavar="FILE", action="append", help="a further mapping, a controller's; repeatable")
+    parser.add_argument("--preset", metavar="NAME", help="the preset to start with")
     parser.add_argument("--fps", type=float, help="frames a second")
     parser.add_argument("--size", type=_size, metavar="WxH", help="size of the frames (px), e.g. 512x288 or 512")
     parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds")
@@ -98,6 +100,7 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
     flags = {
         "model": {"path": arguments.model},
         "mapping": {"path": arguments.mapping, "also": tuple(arguments.also) if arguments.also else None},
+        "presets": {"start": arguments.preset},
         "frame": {
             "fps": arguments.fps,
             "width_px": width_px,
@@ -230,6 +233,29 @@ def _params(arguments: argparse.Namespace) -> int:
         print(json.dumps([param.to_plain() for param in table.values()], indent=1))
         return 0
     print(markdown(table).rstrip() if arguments.markdown else "\n".join(lines(table)))
+    return 0
+
+
+def _add_presets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("show", nargs="?", type=Path, metavar="SHOW.toml", help="a show file; without one your own")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=_presets)
+
+
+def _presets(arguments: argparse.Namespace) -> int:
+    from avserver.config import built_in_show, load_show
+    from avserver.control.preset_folder import PresetFolder
+
+    show = load_show(arguments.show) if arguments.show else built_in_show()
+    shelf = PresetFolder(Path(show.presets.path)).look()
+    if arguments.json:
+        print(json.dumps([preset.to_plain() for preset in shelf.presets], indent=1))
+    else:
+        for preset in shelf.presets:
+            number = "" if preset.number is None else preset.number
+            print(f"{number:>6}  {preset.name:<32}  {len(preset.values)} values")
+    for reason in shelf.refused.values():
+        print(f"avserver: {reason}", file=sys.stderr)
     return 0
 
 

@@ -6,6 +6,7 @@ to the file. What can be turned while the show runs is a parameter instead (see 
 
 import dataclasses
 import json
+import os
 import tomllib
 import typing
 from dataclasses import dataclass, field
@@ -137,6 +138,17 @@ class PreviewSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PresetSettings:
+    """The presets: the folder that they lie in, made when the first is saved, and the one to start with, if any.
+
+    Without a show file the folder is the user's own, see `built_in_show`.
+    """
+
+    path: str = "presets"
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """A whole show. Build one with `load_show`, or from code with the sections given."""
 
@@ -147,11 +159,16 @@ class Show:
     osc: OscSettings = field(default_factory=OscSettings)
     zeromq: ZeroMqSettings = field(default_factory=ZeroMqSettings)
     preview: PreviewSettings = field(default_factory=PreviewSettings)
+    presets: PresetSettings = field(default_factory=PresetSettings)
 
 
 def built_in_show() -> Show:
-    """Return the show that plays when no show file is given: the demo track, over and over."""
-    return Show(audio=AudioSettings(loop=True))
+    """Return the show that plays when no show file is given: the demo track, over and over.
+
+    Its presets are the user's: in `avserver/presets` under $XDG_DATA_HOME, or else under ~/.local/share.
+    """
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return Show(audio=AudioSettings(loop=True), presets=PresetSettings(path=str(data / "avserver" / "presets")))
 
 
 def load_show(path: Path) -> Show:
@@ -250,6 +267,7 @@ def _relative_to(show: Show, folder: Path) -> Show:
         partner=resolve(show.model.partner, DEFAULT) if show.model.partner else "",
         also=tuple(resolve(name, DEFAULT) for name in show.model.also),
     )
+    show = change(show, "presets", path=str(folder / Path(show.presets.path).expanduser()))
     mappings = [
         name if is_bundled_mapping(name) else str(folder / Path(name).expanduser())
         for name in (show.mapping.path, *show.mapping.also)

@@ -112,10 +112,10 @@ class Engine:
         """Decide a tick; `spec` then says what to draw. `now_unix_s` is when events with a time tag are due by."""
         with self._meter.time("control"):
             moment = Moment(tick.t_s, now_unix_s)
-            events = self._inputs.hear(self._queue.drain(now_unix_s))
-            for hand in self._hands:
-                events += hand.events(moment, self._desk.values)
+            events = [event for hand in self._hands for event in hand.events(moment, self._desk.values)]
+            events += self._inputs.hear(self._queue.drain(now_unix_s))
             fired = self._desk.apply(events)
+            glides = self._desk.glides
             if turns := self._reseeder.events(fired, self._desk.values, self.patch.choirs):
                 self._desk.apply(turns)
             if "/panic" in fired:
@@ -126,7 +126,9 @@ class Engine:
             # As they were a frame ago: what is heard may itself move them. A panic waits for nothing.
             turned = self.params.values if self.params and "/panic" not in fired else self._desk.values
             signals = self._signal_knobs.update(heard, turned, tick.t_s)
-            params = self._mapper.update(signals, self._desk.values, fired, tick.t_s, self._inputs.values)
+            params = self._mapper.update(
+                signals, self._desk.values, fired, tick.t_s, inputs=self._inputs.values, glides=glides
+            )
         self._ears.turn(_knobs(params))
         with self._meter.time("scene"):
             self._scene.update(tick.t_s, signals, params)

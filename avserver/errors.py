@@ -5,6 +5,7 @@ AvserverError
 │   ├── ConfigError           a show file or a flag
 │   ├── MappingError          a mapping file
 │   ├── ParamError            an unknown parameter, or a value of the wrong type
+│   ├── PresetError           a preset that there is not, or that cannot be read, written or called so
 │   ├── AudioError            sound that cannot be had: a song, a device, an address
 │   ├── ModelError            a model file that is not one, or does not fit
 │   └── AddressInUse          a port that somebody else holds
@@ -33,6 +34,10 @@ class MappingError(UserError):
 
 class ParamError(UserError):
     """An unknown parameter, or a value that it cannot take."""
+
+
+class PresetError(UserError):
+    """A preset that there is not, or that cannot be read, written or called so."""
 
 
 class AudioError(UserError):

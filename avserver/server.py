@@ -8,6 +8,7 @@ import time
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from avserver.analysis.analyser import Analyser, Listening
 from avserver.analysis.delayed import Delayed
@@ -22,12 +23,15 @@ from avserver.control.desk import Command, Desk
 from avserver.control.events import EventQueue
 from avserver.control.hand import Hand
 from avserver.control.inputs import Inputs
+from avserver.control.librarian import Librarian
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.osc import OscServer
 from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
+from avserver.control.preset_folder import PresetFolder
+from avserver.control.preset_hand import PresetHand
 from avserver.control.reseed import Reseeder
 from avserver.control.told import Told, refusals
 from avserver.engine import Engine, LiveShow
@@ -151,6 +155,8 @@ class Server:
             **{f"audio.{name}": value for name, value in self._source.status().items()},
             "osc_received": self._osc.received,
             "osc_malformed": self._osc.malformed,
+            "preset": self._presets.playing,
+            "presets": self._presets.count,
         }
 
     def _load(self, stack: ExitStack) -> None:
@@ -170,6 +176,10 @@ class Server:
                 insecure=audio.insecure,
             )
         )
+        self._librarian = Librarian(PresetFolder(Path(show.presets.path)))
+        if show.presets.start:
+            self._librarian.shelf.find(show.presets.start).fit(self._patch.param_table(self._models.names))
+        self._presets = PresetHand(self._librarian, show.presets.start)
         self._told = Told(Analyser(SilentSource()).until(0.0)) if audio.source == OSC else None
 
     def _commands(self) -> dict[str, Command]:
@@ -183,7 +193,8 @@ class Server:
                     raise ParamError("/audio/seek takes one number, the position in the song (s)")
 
         to_seek = Command(seek, "f", "go to a position in the song (s)")
-        return {"/audio/seek": to_seek, **(self._told.commands() if self._told else refusals())}
+        of_presets = self._presets.commands()
+        return {"/audio/seek": to_seek, **of_presets, **(self._told.commands() if self._told else refusals())}
 
     def _open(self, stack: ExitStack) -> None:
         """Take the ports, start the worker, and connect it all."""
@@ -191,7 +202,8 @@ class Server:
         meter = Meter()
         queue = EventQueue()
         table = self._patch.param_table(self._models.names)
-        desk = Desk(table, self.status, self._commands())
+        desk = Desk(table, self.status, self._commands(), self._presets.on_fire())
+        stack.enter_context(self._librarian)
         self._osc = OscServer(show.osc.host, show.osc.port, queue)
         stack.callback(self._osc.close)
         self._zeromq: ZeroMqOutput | None = None
@@ -233,6 +245,7 @@ class Server:
                 told=self._told,
                 listening=Listening(recurring_segments=show.audio.recurring_segments),
                 chance=random.SystemRandom(),
+                hands=(self._presets,),
             ),
             clock=WallClock(show.frame.fps),
             relay=relay,

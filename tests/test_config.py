@@ -17,7 +17,7 @@ def test_what_is_printed_is_read_back_to_the_same_show(tmp_path: Path) -> None:
 def test_an_empty_file_is_the_default_show(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text("")
-    assert load_show(path) == Show()
+    assert load_show(path) == change(Show(), "presets", path=str(tmp_path / "presets"))
 
 
 def test_file_names_are_relative_to_the_show_file(tmp_path: Path) -> None:

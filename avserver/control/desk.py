@@ -1,6 +1,6 @@
 """The desk: where the knobs stand. Only the engine's thread turns them, by executing events."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,7 +17,16 @@ _REASON_CHARACTERS = 300
 # millisecond, and a client that sends garbage by the thousand must not hold up the frame.
 MAX_EXPLAINED = 10
 # What servers say. If another server is made to say it to us, answering would never end.
-_ANSWERS = frozenset({"/fail", "/synced", "/status.reply"})
+_ANSWERS = frozenset({"/fail", "/synced", "/status.reply", "/preset/list.reply", "/preset/saved", "/preset/deleted"})
+
+# The sender of what the show itself turns, such as a preset that morphs. A lock keeps everybody else out.
+SHOW = "the show"
+# What a lock leaves to everybody: what ends a show in peace, what asks, and what is heard.
+_UNLOCKED = frozenset(
+    {"/lock", PANIC, "/output/blackout", "/output/freeze", "/output/opacity"}
+    | {"/status", "/notify", "/sync", "/preset/list"}
+)
+_UNLOCKED_ROOT = "/input/"
 
 Status = Callable[[], Mapping[str, str | float | int]]
 
@@ -30,11 +39,17 @@ class Command:
         run: called with the arguments of a message; raises UserError for bad ones.
         types: OSC type tags of the arguments it takes, e.g. `sf`; more may be left out than these tell.
         description: one line.
+        at_desk: `run` is an `AtDesk` instead.
     """
 
-    run: Callable[[tuple[object, ...]], None]
+    run: Callable[..., Iterable[Event] | None]
     types: str
     description: str
+    at_desk: bool = False
+
+
+# Given a message and the desk as it stands at that message, it may answer, and returns what is executed right after.
+AtDesk = Callable[[Event, "Desk"], Iterable[Event]]
 
 
 class Desk:
@@ -47,14 +62,24 @@ class Desk:
         table: the parameters.
         status: asked at `/status`; its pairs are the answer.
         commands: further addresses (without `/avserver`), and what they do.
+        on_fire: by the address of a trigger, what else is done when it fires.
 
     Attributes:
         values: the value of every parameter that has one, as a snapshot: it never changes, `apply` makes a new one.
         failures: events that could not be done.
+        glides: of what was turned at the last `apply`, how long it is to take (s), where who turned it said so.
     """
 
-    def __init__(self, table: ParamTable, status: Status, commands: Mapping[str, Command] | None = None) -> None:
+    def __init__(
+        self,
+        table: ParamTable,
+        status: Status,
+        commands: Mapping[str, Command] | None = None,
+        on_fire: Mapping[str, AtDesk] | None = None,
+    ) -> None:
         self._table = table
+        self._on_fire = on_fire or {}
+        self.glides: dict[str, float] = {}
         self._status = status
         self._commands = commands or {}
         self._defaults = table.defaults()
@@ -64,6 +89,15 @@ class Desk:
         self._turned: dict[str, Value] = {}
         self._turned_by: dict[str, Hashable] = {}
         self._explained = 0
+
+    @property
+    def table(self) -> ParamTable:
+        """The parameters that it holds."""
+        return self._table
+
+    def value(self, address: str) -> Value:
+        """Return where a knob stands at this moment, within a frame too."""
+        return self._turned.get(address, self.values[address])
 
     def take(self, table: ParamTable, former: Mapping[str, str] | None = None) -> None:
         """Hold the parameters of another table. Knobs that are in both stay where they were turned to.
@@ -92,6 +126,7 @@ class Desk:
         """Execute the events of a frame, tell the subscribers what changed, and return the triggers that fired."""
         fired: set[str] = set()
         self._explained = 0
+        self.glides = {}
         for event in events:
             self._keep_subscribed(event.sender)
             try:
@@ -106,6 +141,7 @@ class Desk:
         return frozenset(fired)
 
     def _execute(self, event: Event, fired: set[str]) -> None:
+        self._refuse_if_locked(event)
         match event.address, event.arguments:
             case _ if event.outside:
                 raise ParamError(f"addresses here begin with {ROOT}/, and no mapping listens to this one")
@@ -122,7 +158,9 @@ class Desk:
             case address, _ if address in _ANSWERS:
                 return
             case address, arguments if address in self._commands:
-                self._commands[address].run(arguments)
+                command = self._commands[address]
+                for further in (command.run(event, self) if command.at_desk else command.run(arguments)) or ():
+                    self._play(further, fired)
             case _:
                 self._play(event, fired)
 
@@ -138,18 +176,30 @@ class Desk:
                 fired.add(param.address)
                 if param.address == PANIC:
                     self._panic()
+                if param.address in self._on_fire:
+                    for further in self._on_fire[param.address](event, self):
+                        self._play(further, fired)
         elif event.arguments:
-            self._turn(param.address, param.coerce(event.arguments[0]), event.sender)
+            self._turn(param.address, param.coerce(event.arguments[0]), event.sender, event.glide_s)
         else:
-            event.reply(ROOT + param.address, self._value(param.address))
+            event.reply(ROOT + param.address, self.value(param.address))
 
-    def _value(self, address: str) -> Value:
-        return self._turned.get(address, self.values[address])
+    def _refuse_if_locked(self, event: Event) -> None:
+        """Refuse what turns something while `/lock` is on. Questions are no turning; a trigger is never a question."""
+        if not self._turned.get("/lock", self.values.get("/lock", False)) or event.sender == SHOW:
+            return
+        if event.address in _UNLOCKED or event.address in _ANSWERS or event.address.startswith(_UNLOCKED_ROOT):
+            return
+        if not event.arguments and event.address in self.values:
+            return
+        raise ParamError("the show is locked")
 
-    def _turn(self, address: str, value: Value, by: Hashable) -> None:
-        if value != self._value(address):
+    def _turn(self, address: str, value: Value, by: Hashable, glide_s: float | None = None) -> None:
+        if value != self.value(address):
             self._turned[address] = value
             self._turned_by[address] = by
+            if glide_s is not None:
+                self.glides[address] = glide_s
 
     def _panic(self) -> None:
         for address, default in self._defaults.items():

@@ -28,6 +28,7 @@ class Event:
         reply: `reply(address, *arguments)` answers the sender; never blocks, never raises.
         due_unix_s: when it is to be executed (an OSC time tag); None is at once.
         outside: whether the address is not one of ours, but goes as it is.
+        glide_s: how long what it turns is to take, 0 at once (s); None leaves that to the parameter.
     """
 
     address: str
@@ -36,6 +37,7 @@ class Event:
     reply: Reply
     due_unix_s: float | None = None
     outside: bool = False
+    glide_s: float | None = None
 
 
 class EventQueue:

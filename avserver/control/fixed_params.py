@@ -1,5 +1,7 @@
 """The parameters that every show has, in the order in which people should see them."""
 
+from dataclasses import replace
+
 from avserver.control.param_makers import bool_param, float_param, int_param, trigger_param
 from avserver.control.params import Kind, Param
 from avserver.control.patch_params import direction_params
@@ -7,6 +9,8 @@ from avserver.signals import BANDS, STEMS
 
 # Directions of w that every show has. Each costs nothing while its amount is 0.
 FIXED_DIRECTIONS = 8
+# The longest morph of a preset (s): a whole song's.
+MOST_MORPH_S = 600.0
 
 _OUTPUT = (
     float_param("/output/opacity", 1.0, 0.0, 1.0, "brightness of the picture, 0 is black"),
@@ -84,6 +88,26 @@ _SEGMENT = (
     trigger_param("/segment/previous", "go to the previous segment"),
 )
 
+# How the show is run, not how it looks: a panic leaves it, and presets do not hold it.
+_PRESET = (
+    trigger_param("/preset/next", "the next preset"),
+    trigger_param("/preset/previous", "the preset before"),
+    *(
+        replace(param, survives_panic=True)
+        for param in (
+            float_param("/preset/morph_s", 0.0, 0.0, MOST_MORPH_S, "how long presets take that do not say", "s", 0.0),
+            float_param("/preset/switch_at", 0.5, 0.0, 1.0, "share of a morph at which switches switch", "", 0.0),
+        )
+    ),
+)
+
+_LOCK = (
+    replace(
+        bool_param("/lock", False, "nothing can be turned but this, panic, blackout, freeze and opacity"),
+        survives_panic=True,
+    ),
+)
+
 _DIRECTION = (
     *(
         param
@@ -123,6 +147,8 @@ FIXED: tuple[Param, ...] = (
     *_TEMPO,
     *_SEGMENT,
     *_RESEED,
+    *_PRESET,
+    *_LOCK,
     *_DIRECTION,
     *_SIGNAL,
 )

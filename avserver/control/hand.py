@@ -22,7 +22,7 @@ class Moment:
 
 
 class Hand(Protocol):
-    """Asked once a frame, before the desk executes what has arrived."""
+    """Asked once a frame. What it does is executed before what has arrived, so that whoever turns the same has it."""
 
     def events(self, moment: Moment, values: Mapping[str, Value]) -> list[Event]:
         """Return what it does at this frame; `values` is where the knobs stand. Never blocks, never raises."""

@@ -12,6 +12,7 @@ from avserver.signals import Signals
 # A glide of a knob ends when this share of the parameter's range is left.
 _ARRIVED = 1e-6
 NOTHING_HEARD: Mapping[str, float] = MappingProxyType({})
+_NO_GLIDES: Mapping[str, float] = MappingProxyType({})
 
 
 class Mapper:
@@ -75,6 +76,7 @@ class Mapper:
         fired: frozenset[str],
         t_s: float,
         inputs: Mapping[str, float] = NOTHING_HEARD,
+        glides: Mapping[str, float] = _NO_GLIDES,
     ) -> Params:
         """Return the parameters at `t_s` (s, show time).
 
@@ -84,9 +86,12 @@ class Mapper:
             fired: addresses of the triggers that fired since the last frame. `/panic` makes the knobs jump.
             t_s: at least that of the last frame.
             inputs: where the sources from outside stand, see `Inputs`.
+            glides: knobs that are to take so long (s) instead of being smoothed, see Params.
         """
         if "/panic" in fired or self._last_s is None:
             self._smoothed.clear()
+        for address in glides:
+            self._smoothed.pop(address, None)
         dt_s = 0.0 if self._last_s is None else max(0.0, t_s - self._last_s)
         self._last_s = t_s
         values = {**self._defaults, **knobs}
@@ -94,7 +99,7 @@ class Mapper:
             values[address] = self._smooth(param, float(values[address]), dt_s)
         for address in self._modulators:
             values[address] = self._modulate(self._table[address], values[address], signals, inputs, t_s)
-        return Params(values, fired)
+        return Params(values, fired, glides)
 
     def _smooth(self, param: Param, knob: float, dt_s: float) -> float:
         """Follow the knob as a one-pole filter does: exact in dt, so the frame rate makes no difference."""

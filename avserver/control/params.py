@@ -7,7 +7,7 @@ bends and directions (`patch_params`).
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from avserver.errors import ParamError, nearest
@@ -126,10 +126,17 @@ class ParamTable(Mapping[str, Param]):
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """What every parameter is worth at one frame, and which triggers fired since the last one."""
+    """What every parameter is worth at one frame, and what happened since the last one.
+
+    Attributes:
+        values: by address.
+        fired: addresses of the triggers that fired.
+        glides: of what was turned, how long it is to take (s), 0 at once, where whoever turned it said so.
+    """
 
     values: Mapping[str, Value]
     fired: frozenset[str] = frozenset()
+    glides: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, address: str) -> Value:
         return self.values[address]

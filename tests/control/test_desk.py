@@ -54,6 +54,7 @@ def test_every_parameter_can_be_asked_and_turned(desk: Desk, ann: Client) -> Non
         assert desk.values[address] == param.coerce(0.0)
         desk.apply([ann.says(address, param.maximum), ann.says(address)])
         assert ann.heard.pop() == (f"/avserver{address}", param.coerce(param.maximum))
+        desk.apply([ann.says("/lock", 0)])  # it would keep us from all others
     assert ann.heard == []
     assert desk.failures == 0
 
