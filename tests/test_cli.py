@@ -114,3 +114,17 @@ def test_the_printed_built_in_show_has_every_section() -> None:
     text = to_toml(built_in_show())
     for section in ("frame", "audio", "model", "mapping", "osc", "zeromq", "preview"):
         assert f"[{section}]" in text
+
+
+def test_presets_are_listed(tmp_path: Path) -> None:
+    show, folder = tmp_path / "show.toml", tmp_path / "presets"
+    show.write_text("")
+    assert avserver("presets", str(show)).stdout == ""
+    folder.mkdir()
+    (folder / "calm.toml").write_text('number = 3\n[values]\n"/noise/speed" = 0.5\n')
+    (folder / "bad.toml").write_text("[values\n")
+    done = avserver("presets", str(show))
+    assert done.stdout.split() == ["3", "calm", "1", "values"]
+    assert "bad.toml is not valid TOML" in done.stderr
+    (plain,) = json.loads(avserver("presets", str(show), "--json").stdout)
+    assert (plain["name"], plain["number"], plain["values"]) == ("calm", 3, {"/noise/speed": 0.5})

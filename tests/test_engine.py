@@ -12,10 +12,14 @@ from avserver.bundled import mapping_path
 from avserver.clock import SongClock, Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import Event, EventQueue
+from avserver.control.librarian import Librarian
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Kind
 from avserver.control.patch import Patch
+from avserver.control.preset_folder import PresetFolder
+from avserver.control.preset_hand import PresetHand
+from avserver.control.presets import snapshot
 from avserver.engine import Engine, LiveShow
 from avserver.frame_spec import BendSlot, FrameSpec
 from avserver.generator.architecture import StyleGAN2Config
@@ -30,12 +34,22 @@ MODEL = StyleGAN2Config(resolution=64, z_dim=8, w_dim=8, channel_base=256, chann
 FPS = 20
 
 
-def engine(patch: Patch, queue: EventQueue | None = None) -> Engine:
-    queue = queue or EventQueue()
-    desk = Desk(patch.param_table(), dict)
+def engine(patch: Patch, queue: EventQueue | None = None, presets: PresetHand | None = None) -> Engine:
+    queue, table = queue or EventQueue(), patch.param_table()
+    desk = Desk(table, dict, presets.commands(), presets.on_fire()) if presets else Desk(table, dict)
     return build_engine(
-        source=open_source("demo"), patch=patch, table=patch.param_table(), queue=queue, desk=desk, meter=Meter()
+        source=open_source("demo"),
+        patch=patch,
+        table=table,
+        queue=queue,
+        desk=desk,
+        meter=Meter(),
+        hands=[presets] if presets else [],
     )
+
+
+def says(address: str, *arguments: object) -> Event:
+    return Event(address, arguments, "test", lambda *_: None)
 
 
 def decide(player: Engine, tick: Tick, now_unix_s: float | None = None) -> FrameSpec:
@@ -326,3 +340,76 @@ def test_the_gain_that_is_turned_is_heard():
     fixed = strengths(Event("/audio/gain_auto", (0.0,), "test", lambda *_: None))
     assert len(fixed) == len(follows)  # what is an onset stays one
     assert sum(fixed) < 0.9 * sum(follows)  # the demo begins softly
+
+
+def without_phases(spec: FrameSpec) -> FrameSpec:
+    """Return a spec but for how far its noise has moved: that is a matter of time, and no knob stands there."""
+    return dataclasses.replace(spec, noise=tuple(dataclasses.replace(level, phase=0.0) for level in spec.noise))
+
+
+@pytest.fixture(scope="module")
+def panicked(default_patch: Patch) -> list[FrameSpec]:
+    """Return what is decided if nothing happens but a panic at tick 60, which lets choirs arrive where they glide."""
+    queue = EventQueue()
+    player = engine(default_patch, queue)
+    specs = []
+    for tick in SongClock(FPS, 5.0):
+        if tick.index == 60:
+            queue.put(says("/panic"))
+        specs.append(without_phases(decide(player, tick)))
+    return specs
+
+
+def test_nothing_is_left_at_a_panic_of_what_was_turned(default_patch: Patch, panicked: list[FrameSpec]) -> None:
+    table = default_patch.param_table()
+    heard = ("/audio/", "/tempo/")  # how it listens has a past, and no picture of its own
+    turned = [
+        says(address, param.maximum if param.default != param.maximum else param.minimum)
+        for address, param in table.items()
+        if param.kind is not Kind.TRIGGER and not param.survives_panic and not address.startswith(heard)
+    ]
+    triggers = [says(at) for at, param in table.items() if param.kind is Kind.TRIGGER and at != "/panic"]
+    queue = EventQueue()
+    player = engine(default_patch, queue)
+    for tick in SongClock(FPS, 5.0):
+        queue.put(*{20: turned, 30: triggers, 60: [says("/panic")]}.get(tick.index, []))
+        spec = without_phases(decide(player, tick))
+        assert (spec == panicked[tick.index]) == (tick.index < 20 or tick.index >= 60), tick.index
+
+
+def test_presets_morph_the_same_twice_and_panic_ends_them(
+    default_patch: Patch, offline: list[FrameSpec], panicked: list[FrameSpec], tmp_path: Path
+) -> None:
+    table = default_patch.param_table()
+    other = {"/noise/speed": 4.0, "/grade/hue": 90.0, "/choir/tempo/seed/1": 4711, "/bend/drum_zoom/x": 0.5}
+    PresetFolder(tmp_path).save(snapshot("other", table, {**table.defaults(), **other}))
+
+    def run() -> list[FrameSpec]:
+        queue = EventQueue()
+        player = engine(default_patch, queue, PresetHand(Librarian(PresetFolder(tmp_path))))
+        specs = []
+        for tick in SongClock(FPS, 5.0):
+            if tick.index in (10, 55):
+                queue.put(says("/preset/recall", "other", 2.0))
+            if tick.index == 60:
+                queue.put(says("/panic"))
+            specs.append(decide(player, tick))
+        return specs
+
+    specs = run()
+    assert specs == run()
+    assert specs[:11] == offline[:11], "it begins at rest"
+    hues = [spec.grade.hue for spec in specs]
+    assert hues[30] == pytest.approx(45.0)
+    assert hues[50:55] == [90.0] * 5
+    assert [4711 in seeds_of(spec) for spec in (specs[10], specs[11], specs[54], specs[60])] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert [without_phases(spec) for spec in specs[60:]] == panicked[60:]
+
+
+def seeds_of(spec: FrameSpec) -> set[int]:
+    return {seed for term in spec.latents for seed in term.seeds}

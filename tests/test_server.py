@@ -512,3 +512,25 @@ def test_an_edited_mapping_is_played_and_a_bad_edit_is_refused(playing_two, two_
 def is_near(pixels: bytes, picture: np.ndarray) -> bool:
     difference = np.frombuffer(pixels, np.uint8).reshape(picture.shape).astype(int) - picture
     return bool(np.abs(difference).max() <= 3)
+
+
+def test_presets_are_saved_recalled_and_started_with(tmp_path: Path, tiny_model: Path, song: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(f'[model]\npath = "{tiny_model}"\n[audio]\nsource = "{song}"\n[frame]\nfps = {FPS}\n')
+    with ServerProcess([str(path)], log=tmp_path / "first.log") as server:
+        server.wait_for_osc()
+        server.osc.send("/grade/contrast", 0.1)
+        assert server.osc.ask("/preset/save", "flat", answer="/preset/saved") == ["flat"]
+        assert (tmp_path / "presets" / "flat.toml").is_file()
+        server.osc.send("/panic")
+        server.osc.send("/preset/recall", "flat", 0.3)
+        wait_for(lambda: server.osc.ask("/grade/contrast") == [pytest.approx(0.1)])
+        status = server.osc.status()
+        assert status is not None
+        assert (status["preset"], status["presets"]) == ("flat", 1)
+    with ServerProcess([str(path), "--preset", "flat"], log=tmp_path / "second.log") as server:
+        server.wait_for_osc()
+        assert server.osc.ask("/grade/contrast") == [pytest.approx(0.1)]
+    assert "did you mean 'flat'?" in refused(str(path), "--preset", "flatt")
+    (tmp_path / "presets" / "flat.toml").write_text('[values]\n"/grade/contrast" = "much"\n')
+    assert "flat.toml, line 2: /grade/contrast takes a number" in refused(str(path), "--preset", "flat")

@@ -93,8 +93,8 @@ def snapshot(name: str, table: ParamTable, values: Mapping[str, Value], addresse
         name: of the preset.
         table: says which knobs there are.
         values: of all of them.
-        addresses: what to hold, parameters or groups of them (`/choir/melody`); none for everything that belongs in a preset.
-            A parameter that is named in full is held though it does not belong there.
+        addresses: what to hold, parameters or groups of them (`/choir/melody`); none for everything that belongs in a
+            preset. A parameter that is named in full is held though it does not belong there.
 
     Raises PresetError for a name that cannot be, or an address that is none.
     """

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Command, Desk
+from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, SHOW, Command, Desk
 from avserver.control.events import Event
 from avserver.control.fixed_params import FIXED
 from avserver.control.params import Kind, ParamTable
@@ -223,3 +223,56 @@ def test_another_table_keeps_what_was_turned_and_tells_what_is_new(desk: Desk, a
 def test_a_default_that_was_not_touched_follows_the_new_table(desk: Desk) -> None:
     desk.take(ParamTable([*FIXED, *choir_params("melody", seeds=(8, 9), layers=(0.0, 0.5), glide_s=1.0)]))
     assert desk.values["/choir/melody/seed/1"] == 8
+
+
+def test_a_lock_refuses_what_turns_and_lets_through_what_asks_and_what_ends_the_show(desk: Desk, ann: Client) -> None:
+    desk.apply([ann.says("/noise/speed", 3.0), ann.says("/lock", 1), ann.says("/noise/speed", 4.0)])
+    assert desk.values["/noise/speed"] == 3.0, "from that message on, in the same frame"
+    assert ann.heard == [("/avserver/fail", "/avserver/noise/speed", "the show is locked")]
+    for address in ("/segment/next", "/model/fade_s", "/no/such/thing", "/choir/melody/seed/1"):
+        desk.apply([ann.says(address, 1)])
+        assert ann.heard.pop() == ("/avserver/fail", f"/avserver{address}", "the show is locked")
+    assert desk.apply([ann.says("/choir/melody/next")]) == frozenset(), "a trigger is no question"
+    ann.heard.clear()
+
+    allowed = [ann.says("/output/blackout", 1), ann.says("/output/freeze", 1), ann.says("/output/opacity", 0.5)]
+    desk.apply([*allowed, ann.says("/noise/speed"), ann.says("/sync", 1), ann.says("/status"), ann.says("/notify", 0)])
+    assert (desk.values["/output/blackout"], desk.values["/output/opacity"]) == (True, 0.5)
+    assert [words[0] for words in ann.heard] == [
+        "/avserver/noise/speed", "/avserver/synced", "/avserver/status.reply",
+    ]  # fmt: skip
+
+    assert desk.apply([ann.says("/panic")]) == {"/panic"}
+    assert dict(desk.values) == TABLE.defaults() | {"/lock": True}
+    desk.apply([ann.says("/lock", 0), ann.says("/noise/speed", 4.0)])
+    assert desk.values["/noise/speed"] == 4.0
+
+
+def test_commands_are_locked_but_not_what_is_heard(ann: Client) -> None:
+    taken: list[tuple[object, ...]] = []
+    command = Command(taken.append, "", "")
+    desk = Desk(TABLE, dict, {"/input/beat": command, "/audio/seek": command})
+    desk.apply([ann.says("/lock", 1), ann.says("/input/beat", 1.0), ann.says("/audio/seek", 2.0)])
+    assert taken == [(1.0,)]
+
+
+def test_what_the_show_itself_turns_is_not_locked(desk: Desk, ann: Client) -> None:
+    desk.apply([ann.says("/lock", 1)])
+    desk.apply([Event("/noise/speed", (4.0,), SHOW, lambda *_: None, glide_s=0.0)])
+    assert desk.values["/noise/speed"] == 4.0
+    assert desk.glides == {"/noise/speed": 0.0}
+    desk.apply([Event("/noise/speed", (4.0,), SHOW, lambda *_: None, glide_s=0.0)])
+    assert desk.glides == {}, "nothing was turned"
+
+
+def test_a_command_at_the_desk_may_answer_and_have_more_done_in_the_same_frame(ann: Client) -> None:
+    def double(event: Event, desk: Desk) -> list[Event]:
+        event.reply("/doubled", desk.value("/noise/speed"))
+        return [ann.says("/noise/speed", 2 * float(desk.value("/noise/speed"))), ann.says("/segment/next")]
+
+    on_fire = {"/choir/melody/next": lambda event, desk: [ann.says("/noise/strength", 0.0)]}
+    desk = Desk(TABLE, dict, {"/double": Command(double, "", "", at_desk=True)}, on_fire)
+    fired = desk.apply([ann.says("/noise/speed", 3.0), ann.says("/double"), ann.says("/choir/melody/next")])
+    assert ann.heard == [("/doubled", 3.0)]
+    assert fired == {"/segment/next", "/choir/melody/next"}
+    assert (desk.values["/noise/speed"], desk.values["/noise/strength"]) == (6.0, 0.0)

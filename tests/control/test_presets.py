@@ -179,7 +179,7 @@ def test_what_is_put_changed_or_taken_away_by_hand_is_found(tmp_path: Path):
     shelf = folder.look()
     assert [preset.name for preset in shelf.presets] == ["renamed"]
     assert set(shelf.refused) == {"bad", "twin"}
-    with pytest.raises(PresetError, match="bad.toml is not valid TOML"):
+    with pytest.raises(PresetError, match=r"bad.toml is not valid TOML"):
         shelf.find("bad")
     with pytest.raises(PresetError, match="did you mean 'renamed'"):
         shelf.find("renamd")

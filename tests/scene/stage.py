@@ -1,6 +1,6 @@
 """A scene, played frame by frame with hand-made signals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy.typing as npt
 
@@ -51,12 +51,13 @@ class Stage:
         segment_s: float = 0.0,
         chroma: npt.ArrayLike | None = None,
         chroma_sync: npt.ArrayLike | None = None,
+        glides: Mapping[str, float] | None = None,
     ) -> FrameSpec:
         self.tick += 1
         signals = heard(
             self.t_s, onsets=onsets, segment=segment, segment_s=segment_s, chroma=chroma, chroma_sync=chroma_sync
         )
-        params = Params(dict(self.knobs), frozenset(fired))
+        params = Params(dict(self.knobs), frozenset(fired), glides or {})
         self.scene.update(self.t_s, signals, params)
         return self.scene.spec(self.tick, self.t_s, params, self.model)
 

@@ -267,3 +267,78 @@ def test_whatever_happens_the_picture_does_not_jump(script, fps):
             # Three times the speed of a glide from rest.
             assert max(abs(weights.get(s, 0) - known.get(s, 0)) for s in weights | known) < 3 * 1.5 / 0.3 / fps
         before = after
+
+
+# ---- seeds that take a time of their own: a preset that morphs ----
+
+
+def recall(stage: Stage, over_s: float, seeds: dict[str, int], **heard: object) -> dict[int, float]:
+    """Play the frame at which a preset is recalled that has these seeds."""
+    for address, seed in seeds.items():
+        stage.turn(address, seed)
+    return only(stage.frame(glides=dict.fromkeys(seeds, over_s), **heard))  # type: ignore[arg-type]
+
+
+def test_seeds_of_a_preset_take_the_time_of_its_morph():
+    stage = Stage(SEGMENT)  # glides by itself within half a second
+    stage.frame()
+    assert recall(stage, 2.0, {"/choir/s/seed/1": 77}) == {10: 1.0}
+    frames = [only(stage.frame()) for _ in range(2 * FPS)]
+    assert frames[FPS - 1] == pytest.approx({10: 0.5, 77: 0.5})
+    assert frames[-1] == {77: 1.0}
+    assert len(frames[-2]) == 2
+    arriving = [frame[77] for frame in frames]
+    assert arriving == sorted(arriving)
+
+
+def test_a_choir_plays_on_in_both_presets_while_they_morph():
+    stage = Stage(DRUMS)
+    stage.frame()
+    recall(stage, 2.0, {f"/choir/d/seed/{number}": 10 * number for number in (1, 2, 3)})
+    for _ in range(FPS - 1):
+        stage.frame()
+    halfway = only(stage.frame(onsets=[hit(0.0, "bass.low")]))  # not one that this choir follows
+    assert halfway == pytest.approx({1: 0.5, 10: 0.5})
+    assert set(only(stage.frame(onsets=[hit(0.0, "drums.low")]))) == {2, 20}
+    assert set(only(stage.frame("/choir/d/next"))) == {3, 30}
+
+
+def test_a_morphing_chroma_choir_keeps_its_chord():
+    stage = Stage(MELODY)
+    chroma = np.arange(12) / 66
+    stage.frame(chroma=chroma)
+    recall(stage, 2.0, {f"/choir/m/seed/{number}": 100 + number for number in range(1, 13)}, chroma=chroma)
+    for _ in range(FPS):
+        halfway = only(stage.frame(chroma=chroma))
+    expected = {seed: share / 2 for seed, share in enumerate(chroma) if share}
+    assert halfway == pytest.approx(expected | {101 + seed: share for seed, share in expected.items()})
+
+
+def test_a_recall_within_a_morph_starts_from_the_picture_that_is_there():
+    stage = Stage(SEGMENT)
+    stage.frame()
+    recall(stage, 2.0, {"/choir/s/seed/1": 77})
+    for _ in range(FPS):
+        before = only(stage.frame())
+    assert recall(stage, 1.0, {"/choir/s/seed/1": 88}) == before
+    frames = [before, *(only(stage.frame()) for _ in range(FPS))]
+    assert frames[-1] == {88: 1.0}
+    for old, new in pairwise(frames):
+        assert sum(new.values()) == pytest.approx(1.0)
+        assert max(abs(new.get(seed, 0.0) - old.get(seed, 0.0)) for seed in old | new) < 0.06
+
+
+def test_a_cut_and_a_panic_are_there_at_once():
+    stage = Stage(SEGMENT)
+    stage.frame()
+    assert recall(stage, 0.0, {"/choir/s/seed/1": 77}) == {77: 1.0}
+    recall(stage, 5.0, {"/choir/s/seed/1": 88})
+    stage.frame()
+    assert only(stage.panic()) == {10: 1.0}
+    assert only(stage.frame()) == {10: 1.0}
+
+
+def test_a_panic_undoes_the_steps_that_were_taken_by_hand():
+    stage = Stage(SEGMENT)
+    assert settled(stage, "/choir/s/next") == {20: 1.0}
+    assert only(stage.panic()) == {10: 1.0}
