@@ -1,8 +1,10 @@
 """A show without a model or music: pictures that move, signals that swing, and a real desk."""
 
 import math
+import tempfile
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,8 +13,13 @@ import numpy as np
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
 from avserver.control.fixed_params import FIXED
+from avserver.control.hand import Moment
+from avserver.control.librarian import Librarian
+from avserver.control.param_makers import choice_param, float_param
 from avserver.control.params import ParamTable
-from avserver.control.patch_params import bend_params, choir_params
+from avserver.control.patch_params import bend_params, choir_params, model_params
+from avserver.control.preset_folder import PresetFolder
+from avserver.control.preset_hand import PresetHand
 from avserver.frame import Frame
 from avserver.outputs.web.preview import WebPreview
 from avserver.signals import BANDS, CHROMA_CLASSES, STEMS, Onset, Signals
@@ -21,16 +28,33 @@ FPS = 30
 SIZE_PX = 256
 TEMPO_BPM = 120.0
 
+# As many as a grown show has; those that are among the fixed ones too are those.
+_MORE = [
+    *(
+        float_param(f"/signal/{stem}/{band}/{name}", 1.0, 0.0, 4.0, f"{name} of {stem} {band}", unit)
+        for stem in STEMS
+        for band in BANDS
+        for name, unit in (("gain", ""), ("threshold", ""), ("attack_s", "s"), ("release_s", "s"))
+    ),
+    choice_param("/tempo/source", "audio", ("audio", "link", "midi", "tap", "manual"), "whose beat it is"),
+    choice_param("/quantise/preset", "off", ("off", "beat", "bar"), "when presets are recalled"),
+]
+
 TABLE = ParamTable(
-    [
-        *FIXED,
-        *choir_params("melody", seeds=range(1, 13), layers=(0.0, 0.35), glide_s=1.0),
-        *choir_params("segment", seeds=(21, 22, 4_294_967_295), layers=(0.35, 0.7), glide_s=4.0),
-        *choir_params("drums", seeds=(31, 32), layers=(0.7, 1.0), glide_s=0.2),
-        *bend_params("kick_zoom", layer="b32", transform="zoom"),
-        *bend_params("snare_turn", layer="b64", transform="rotate"),
-        *bend_params("drift", layer="b16", transform="translate"),
-    ]
+    {
+        param.address: param
+        for param in (
+            *_MORE,
+            *FIXED,
+            *model_params(("default", "night", "sea")),
+            *choir_params("melody", seeds=range(1, 13), layers=(0.0, 0.35), glide_s=1.0),
+            *choir_params("segment", seeds=(21, 22, 4_294_967_295), layers=(0.35, 0.7), glide_s=4.0),
+            *choir_params("drums", seeds=(31, 32), layers=(0.7, 1.0), glide_s=0.2),
+            *bend_params("kick_zoom", layer="b32", transform="zoom"),
+            *bend_params("snare_turn", layer="b64", transform="rotate"),
+            *bend_params("drift", layer="b16", transform="translate"),
+        )
+    }.values()
 )
 
 
@@ -39,7 +63,10 @@ class FakeShow:
 
     def __init__(self, preview_port: int = 0) -> None:
         self.queue = EventQueue()
-        self.desk = Desk(TABLE, self.status)
+        self._folder = tempfile.TemporaryDirectory()
+        self._librarian = Librarian(PresetFolder(Path(self._folder.name)))
+        self.presets = PresetHand(self._librarian)
+        self.desk = Desk(TABLE, self.status, self.presets.commands(), self.presets.on_fire())
         self.preview = WebPreview(
             "127.0.0.1",
             preview_port,
@@ -56,6 +83,7 @@ class FakeShow:
 
     def __enter__(self) -> Self:
         self.preview.open()
+        self._librarian.__enter__()
         self._thread.start()
         return self
 
@@ -68,6 +96,8 @@ class FakeShow:
         self._stopped.set()
         self._thread.join()
         self.preview.close()
+        self._librarian.__exit__(None, None, None)
+        self._folder.cleanup()
 
     def status(self) -> dict[str, str | float | int]:
         return {
@@ -79,6 +109,8 @@ class FakeShow:
             "segment": 1,
             "model": "a.safetensors",
             "next_model": "b.safetensors",
+            "preset": self.presets.playing,
+            "presets": self.presets.count,
         }
 
     def _play(self) -> None:
@@ -91,7 +123,8 @@ class FakeShow:
                 table, self.next_table = self.next_table, None
                 self.desk.take(table)
                 self.preview.describe([param.to_plain() for param in table.values()])
-            self.fired += self.desk.apply(self.queue.drain(time.time()))
+            moves = self.presets.events(Moment(t_s, time.time()), self.desk.values)
+            self.fired += self.desk.apply(moves + self.queue.drain(time.time()))
             values = dict(self.desk.values)
             values["/bend/kick_zoom/amount"] = 1.0 + 0.5 * math.sin(3 * t_s)
             self.preview.observe(signals(index), values)

@@ -23,6 +23,7 @@ from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import Frame
 from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, MAX_VIEWERS
 from avserver.outputs.web.preview import WebPreview
+from avserver.signals import BANDS
 from tests.outputs.fake_show import SIZE_PX, TABLE, FakeShow, picture
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ def turn(slider: "Locator", value: float) -> None:
     mouse.down()
     mouse.move(x, y, steps=5)
     mouse.up()
+
+
+def says(address: str, *arguments: object) -> Event:
+    return Event(address, arguments, "osc client", lambda *_: None)
 
 
 def shown(slider: "Locator") -> float:
@@ -124,8 +129,13 @@ def test_every_parameter_has_its_control(opened: "Page") -> None:
             case Kind.BOOL:
                 assert kind == "checkbox"
                 assert control.is_checked() == param.default
+            case _ if param.choices:
+                assert tag == "SELECT"
+                assert control.locator("option").all_text_contents() == list(param.choices)
+                assert shown(control) == param.default
             case _:
-                assert kind == ("number" if param.maximum > 1000 else "range")
+                box = param.maximum > 1000 or address == "/preset/morph_s"
+                assert kind == ("number" if box else "range")
                 assert shown(control) == pytest.approx(param.default, abs=1e-4)
 
 
@@ -183,6 +193,98 @@ def test_panic(show: FakeShow, opened: "Page") -> None:
     until(lambda: dict(show.desk.values) == TABLE.defaults(), opened.wait_for_timeout)
     until(lambda: shown(knob(opened, "/noise/speed")) == 1.0, opened.wait_for_timeout)
     assert not knob(opened, "/output/freeze").is_checked()
+
+
+def test_a_choice_is_made_by_name(show: FakeShow, opened: "Page") -> None:
+    select = knob(opened, "/model/select")
+    assert not select.is_visible()
+    opened.get_by_text("model", exact=True).click()
+    select.select_option("sea")
+    until(lambda: show.desk.values["/model/select"] == 2, opened.wait_for_timeout)
+    show.queue.put(says("/model/select", "night"))
+    until(lambda: select.input_value() == "1", opened.wait_for_timeout)
+
+
+def test_the_search_shows_what_has_every_word_and_groups_stay_as_they_were_left(opened: "Page") -> None:
+    search, shown_knobs = opened.get_by_label("find a parameter"), opened.locator("#controls .knob:visible")
+    assert knob(opened, "/noise/speed").is_visible()
+    assert not knob(opened, "/signal/drums/low/gain").is_visible(), "there are many of them"
+    opened.keyboard.press("/")
+    opened.keyboard.type("GAIN drums")
+    assert shown_knobs.count() == len(BANDS)
+    assert knob(opened, "/signal/drums/low/gain").is_visible()
+    assert (opened.locator("#found").text_content() or "").startswith(f"{len(BANDS)} of ")
+    opened.keyboard.press("Escape")
+    assert knob(opened, "/noise/speed").is_visible()
+    assert not knob(opened, "/signal/drums/low/gain").is_visible()
+
+    opened.get_by_text("signal · drums", exact=True).click()
+    opened.get_by_text("noise", exact=True).click()
+    opened.reload()
+    opened.locator("body.playing").wait_for()
+    assert knob(opened, "/signal/drums/low/gain").is_visible()
+    assert not knob(opened, "/noise/speed").is_visible()
+    search.fill("no such thing")
+    assert shown_knobs.count() == 0
+
+
+def test_presets_are_saved_recalled_and_deleted(show: FakeShow, opened: "Page") -> None:
+    name, save = opened.get_by_label("name of a preset"), opened.locator("#preset-save")
+    assert save.is_disabled()
+    turn(knob(opened, "/noise/speed"), 6.0)
+    until(lambda: show.desk.values["/noise/speed"] == shown(knob(opened, "/noise/speed")), opened.wait_for_timeout)
+    saved = show.desk.values["/noise/speed"]
+    name.fill("Deep blue")
+    save.click()
+    chip = opened.get_by_role("button", name="Deep blue", exact=True)
+    chip.wait_for()
+    assert opened.get_by_role("alert").text_content() == "Deep blue is saved"
+    assert save.text_content() == "Overwrite"
+
+    opened.get_by_role("button", name="/panic").click()
+    until(lambda: show.desk.values["/noise/speed"] == 1.0, opened.wait_for_timeout)
+    opened.locator("#shelf [aria-pressed=false]").wait_for()
+    morph = knob(opened, "/preset/morph_s")
+    morph.fill("1.5")
+    morph.press("Enter")
+    until(lambda: show.desk.values["/preset/morph_s"] == 1.5, opened.wait_for_timeout)
+    chip.click()
+    until(lambda: 1.0 < float(show.desk.values["/noise/speed"]) < saved, opened.wait_for_timeout)
+    until(lambda: shown(knob(opened, "/noise/speed")) == pytest.approx(saved, abs=1e-3), opened.wait_for_timeout)
+    opened.locator("#shelf [aria-pressed=true]").wait_for()
+
+    delete = opened.locator("#preset-delete")
+    delete.click()
+    assert delete.text_content() == "Sure?"
+    assert show.presets.count == 1
+    delete.click()
+    until(lambda: chip.count() == 0, opened.wait_for_timeout)
+
+
+def test_a_preset_that_somebody_else_saves_appears(show: FakeShow, opened: "Page") -> None:
+    show.queue.put(says("/preset/save", "theirs"))
+    opened.get_by_role("button", name="theirs", exact=True).wait_for()
+    opened.get_by_label("name of a preset").fill("../x")
+    opened.locator("#preset-save").click()
+    opened.get_by_text("a preset's name has").wait_for()
+
+
+def test_a_locked_show_looks_locked_and_can_be_blacked_out(show: FakeShow, opened: "Page") -> None:
+    knob(opened, "/lock").check()
+    opened.locator("html.locked").wait_for()
+    slider = knob(opened, "/noise/speed")
+    before = shown(slider)
+    slider.focus()
+    opened.keyboard.press("End")
+    opened.get_by_text("the show is locked").wait_for()
+    until(lambda: shown(slider) == before, opened.wait_for_timeout)
+    turn(knob(opened, "/output/opacity"), 0.5)
+    knob(opened, "/output/blackout").check()
+    until(lambda: show.desk.values["/output/blackout"] is True, opened.wait_for_timeout)
+    assert show.desk.values["/output/opacity"] == pytest.approx(0.5, abs=0.05)
+    assert show.desk.values["/noise/speed"] == before
+    knob(opened, "/lock").uncheck()
+    until(lambda: opened.locator("html.locked").count() == 0, opened.wait_for_timeout)
 
 
 def test_it_comes_back_when_the_server_does(show: FakeShow, opened: "Page") -> None:

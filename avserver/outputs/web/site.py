@@ -33,6 +33,8 @@ _PAGES = {
     "/style.css": ("style.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
     "/controls.js": ("controls.js", "text/javascript"),
+    "/groups.js": ("groups.js", "text/javascript"),
+    "/presets.js": ("presets.js", "text/javascript"),
     "/meters.js": ("meters.js", "text/javascript"),
 }
 _HEADERS = {

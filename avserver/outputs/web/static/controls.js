@@ -1,12 +1,15 @@
-// The controls: one for every parameter of the table, made from the table.
+// The controls: one for every parameter of the table, made from the table. Some have a place of their own on the page
+// (`data-address`), all others stand in groups.
+
+import { Groups } from "./groups.js";
 
 // Whole numbers over a wider range than this have a box to type in: no slider hits one seed in four billion.
 const MOST_STEPS = 1000;
 
 export class Controls {
   // `say(address, ...arguments)` tells the server.
-  constructor(root, panic, say) {
-    this.root = root;
+  constructor({ root, panic, search, found, say }) {
+    this.groups = new Groups(root, search, found);
     this.panic = panic;
     this.say = say;
     this.knobs = new Map();
@@ -21,14 +24,17 @@ export class Controls {
     if (table === this.table) return;
     this.table = table;
     this.knobs.clear();
-    this.root.replaceChildren();
-    const groups = new Map();
+    this.groups.clear();
+    const places = new Map([...document.querySelectorAll("[data-address]")].map((place) => [place.dataset.address, place]));
+    for (const place of places.values()) place.replaceChildren();
     for (const parameter of parameters) {
       const [group, name] = split(parameter.address);
-      if (parameter.address === "/panic") { this.panic.hidden = false; continue; }
-      if (!groups.has(group)) groups.set(group, this.#group(group));
-      groups.get(group).append(this.#knob(parameter, name));
+      const place = places.get(parameter.address);
+      if (parameter.address === "/panic") this.panic.hidden = false;
+      else if (place) place.append(this.#knob(parameter, place.dataset.label ?? "", place.dataset.as));
+      else this.groups.add(group, parameter.address, this.#knob(parameter, name));
     }
+    this.groups.filter();
   }
 
   // Show where the knobs stand.
@@ -58,36 +64,44 @@ export class Controls {
     this.turned.clear();
   }
 
-  #group(name) {
-    // Eight directions are always there and seldom turned.
-    const details = make("details", { open: !/^direction . \d+$/.test(name) });
-    details.append(make("summary", { textContent: name }));
-    const knobs = make("div", { className: "knobs" });
-    details.append(knobs);
-    this.root.append(details);
-    return knobs;
-  }
-
-  #knob(parameter, name) {
-    const row = make("div", { className: "knob", title: `${parameter.address}: ${parameter.description}` });
+  #knob(parameter, name, as) {
+    const row = make("label", { className: "knob", title: `${parameter.address}: ${parameter.description}` });
     const label = parameter.unit ? name.replace(new RegExp(` ${parameter.unit}$`), "") : name;
     row.append(make("span", { className: "name", textContent: label }));
-    const knob = this.#make(parameter, row);
+    row.classList.toggle("unlocked", parameter.address === "/output/opacity");
+    const knob = this.#make(parameter, row, as);
     this.knobs.set(parameter.address, knob);
     knob.show(parameter.default);
     row.addEventListener("dblclick", () => {
-      if (parameter.kind === "trigger" || parameter.kind === "bool") return;
+      if (parameter.kind === "trigger" || parameter.kind === "bool" || parameter.choices.length) return;
       knob.show(parameter.default, true);
       this.#set(parameter.address, parameter.default);
     });
     return row;
   }
 
-  #make(parameter, row) {
+  #make(parameter, row, as) {
     if (parameter.kind === "trigger") return this.#trigger(parameter, row);
     if (parameter.kind === "bool") return this.#toggle(parameter, row);
+    if (parameter.choices.length) return this.#choice(parameter, row);
     const steps = parameter.maximum - parameter.minimum;
-    return parameter.kind === "int" && steps > MOST_STEPS ? this.#box(parameter, row) : this.#slider(parameter, row);
+    const box = as === "box" || (parameter.kind === "int" && steps > MOST_STEPS);
+    return box ? this.#box(parameter, row) : this.#slider(parameter, row);
+  }
+
+  #choice(parameter, row) {
+    const input = make("select");
+    input.setAttribute("aria-label", parameter.address);
+    parameter.choices.forEach((name, i) => input.append(new Option(name, parameter.minimum + i)));
+    row.append(input);
+    row.classList.add("choice");
+    input.addEventListener("change", () => this.#set(parameter.address, Number(input.value)));
+    return {
+      show(value) {
+        input.value = value;
+        row.classList.toggle("turned", value !== parameter.default);
+      },
+    };
   }
 
   #slider(parameter, row) {
@@ -129,9 +143,9 @@ export class Controls {
 
   #box(parameter, row) {
     const { address, minimum, maximum } = parameter;
-    const input = make("input", { type: "number", min: minimum, max: maximum, step: 1 });
+    const input = make("input", { type: "number", min: minimum, max: maximum, step: parameter.kind === "int" ? 1 : "any" });
     input.setAttribute("aria-label", address);
-    input.inputMode = "numeric";
+    input.inputMode = parameter.kind === "int" ? "numeric" : "decimal";
     row.append(input);
     row.classList.add("box");
     input.addEventListener("change", () => {
@@ -152,6 +166,7 @@ export class Controls {
     input.setAttribute("role", "switch");
     input.setAttribute("aria-label", parameter.address);
     row.append(input);
+    row.classList.add("toggle");
     input.addEventListener("change", () => this.#set(parameter.address, input.checked));
     return {
       show(value) {
@@ -162,7 +177,7 @@ export class Controls {
   }
 
   #trigger(parameter, row) {
-    const button = make("button", { className: "fire", textContent: row.textContent });
+    const button = make("button", { className: "fire", type: "button", textContent: row.textContent });
     button.setAttribute("aria-label", parameter.address);
     row.replaceChildren(button);
     row.classList.add("button");
@@ -171,10 +186,11 @@ export class Controls {
   }
 }
 
-// "/choir/melody/seed/1" is "seed 1" of the group "choir melody", "/noise/speed" is "speed" of "noise".
+// "/choir/melody/seed/1" is "seed 1" of the group "choir melody", "/noise/speed" is "speed" of "noise". Directions are
+// many and small: they share a group.
 function split(address) {
   const parts = address.split("/").slice(1);
-  const depth = Math.min(2, parts.length - 1);
+  const depth = parts[0] === "direction" ? 1 : Math.min(2, parts.length - 1);
   return [parts.slice(0, depth).join(" · "), parts.slice(depth).join(" ").replaceAll("_", " ")];
 }
 

@@ -2,6 +2,7 @@
 
 import { Controls } from "./controls.js";
 import { Meters } from "./meters.js";
+import { Presets } from "./presets.js";
 
 const WAIT_MS = [250, 500, 1000, 2000];
 const REPEATED = 1;
@@ -12,7 +13,8 @@ const ANSWER_MS = 4000;
 const at = (id) => document.getElementById(id);
 const picture = at("picture");
 const meters = new Meters(at("meters"));
-const controls = new Controls(at("controls"), at("panic"), say);
+const controls = new Controls({ root: at("controls"), panic: at("panic"), search: at("search"), found: at("found"), say });
+const presets = new Presets({ form: at("presets"), shelf: at("shelf"), name: at("preset-name"), save: at("preset-save"), remove: at("preset-delete"), say });
 let socket = null;
 let attempts = 0;
 let unseen = false;
@@ -44,17 +46,34 @@ function hear(message) {
     unseen = false;
     document.body.className = "";
     at("connection").textContent = "connected";
-    controls.build(message.parameters);
-    controls.show(message.values);
+    build(message.parameters);
+    turned(message.values);
+    presets.ask();
     return;
   }
-  if (message.type === "parameters") controls.build(message.parameters);
-  controls.show(message.values);
+  if (message.type === "parameters") build(message.parameters);
+  turned(message.values);
   if (message.type !== "state") return;
   controls.mark(message.moved ?? {});
   if (message.signals) meters.hear(message.signals, message.onsets);
   status(message.status, message.signals, message.frame);
-  for (const answer of message.answers) if (answer.address === "/fail") complain(answer.arguments);
+  for (const answer of message.answers) take(answer);
+}
+
+function build(parameters) {
+  controls.build(parameters);
+  presets.show(parameters);
+}
+
+function turned(values) {
+  controls.show(values);
+  if (values["/lock"] !== undefined) document.documentElement.classList.toggle("locked", values["/lock"]);
+}
+
+function take({ address, arguments: given }) {
+  if (address === "/fail") tell(`${given[0]}: ${given[1]}`, false);
+  const done = presets.take(address, given);
+  if (done) tell(done, true);
 }
 
 // Draw a picture, and say so: the server sends the next one then. A hidden page asks for none.
@@ -81,6 +100,7 @@ function status(figures, signals, frame) {
     at("connection").textContent = figures.worker;
     document.body.className = figures.worker;
   }
+  presets.follow(figures);
   const tempo = signals?.tempo_bpm ?? 0;
   at("beat").style.opacity = tempo ? Math.max(0.1, 1 - 2 * signals.beat_phase) : 0.1;
   at("fps").textContent = figures.fps === undefined ? "–" : figures.fps.toFixed(1);
@@ -107,8 +127,9 @@ function clock(seconds) {
 }
 
 let hide = 0;
-function complain([address, reason]) {
-  at("answer").textContent = `${address}: ${reason}`;
+function tell(text, good) {
+  at("answer").textContent = text;
+  at("answer").className = good ? "good" : "";
   at("answer").hidden = false;
   clearTimeout(hide);
   hide = setTimeout(() => { at("answer").hidden = true; }, ANSWER_MS);
