@@ -1,6 +1,5 @@
 """Preset folder: the presets of a show on disk, and the shelf that they stand on once they are read."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,7 +36,7 @@ class Shelf:
             raise PresetError(f"there is no preset {wanted!r:.80}; /preset/save NAME makes the first one")
         if number is not None:
             numbers = ", ".join(str(preset.number) for preset in self.presets if preset.number is not None)
-            raise PresetError(f"no preset has the number {number}; there are {numbers or 'none with numbers'}")
+            raise PresetError(f"no preset has the number {number!s:.20}; there are {numbers or 'none with numbers'}")
         raise PresetError(f"there is no preset {wanted!r:.80}; {nearest(str(wanted), names)}")
 
     def beside(self, name: str, steps: int) -> Preset:
@@ -53,9 +52,9 @@ def _number(wanted: object) -> int | None:
     """Return the number that is meant, if one is: OSC senders that know only floats, or only texts, are understood."""
     if isinstance(wanted, str):
         return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else None
-    if not isinstance(wanted, (int, float)) or not math.isfinite(wanted) or wanted != int(wanted):
-        return None
-    return int(wanted)
+    if isinstance(wanted, float):
+        return int(wanted) if wanted.is_integer() else None
+    return wanted if isinstance(wanted, int) else None
 
 
 class PresetFolder:

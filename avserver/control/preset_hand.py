@@ -15,6 +15,7 @@ executed, unless the file is new: then as soon as it has been read.
 
 import logging
 from collections.abc import Hashable, Mapping
+from functools import partial
 
 from avserver.control.desk import PANIC, SHOW, AtDesk, Command, Desk
 from avserver.control.events import ROOT, Event
@@ -80,8 +81,8 @@ class PresetHand:
     def on_fire(self) -> dict[str, AtDesk]:
         """Return what triggers do, by address."""
         return {
-            "/preset/next": lambda _event, desk: self._step(1, desk),
-            "/preset/previous": lambda _event, desk: self._step(-1, desk),
+            "/preset/next": partial(self._step, 1),
+            "/preset/previous": partial(self._step, -1),
             PANIC: self._end,
         }
 
@@ -96,21 +97,20 @@ class PresetHand:
             # It may have been put there just now.
             self._librarian.ask(lambda _folder: None, lambda _problem: self._recall_again(event))
             return []
-        events, unknown = self._go_to(preset, morph_s, desk)
-        if unknown:
-            event.reply(f"{ROOT}/fail", f"{ROOT}/preset/recall", unknown)
-        return events
+        return self._go_to(preset, morph_s, event, desk)
 
     def _recall_again(self, event: Event) -> None:
         self._looked_for.append((event.sender, event.arguments))
         self._to_execute.append(event)
 
-    def _step(self, steps: int, desk: Desk) -> list[Event]:
-        return self._go_to(self._librarian.shelf.beside(self.playing, steps), None, desk)[0]
+    def _step(self, steps: int, event: Event, desk: Desk) -> list[Event]:
+        return self._go_to(self._librarian.shelf.beside(self.playing, steps), None, event, desk)
 
-    def _go_to(self, preset: Preset, morph_s: float | None, desk: Desk) -> tuple[list[Event], str]:
-        """Begin to go to a preset; return what is turned at once, and what there is to complain of."""
+    def _go_to(self, preset: Preset, morph_s: float | None, event: Event, desk: Desk) -> list[Event]:
+        """Begin to go to a preset; return what is turned at once."""
         targets, unknown = preset.fit(desk.table)
+        if unknown:
+            event.reply(f"{ROOT}/fail", ROOT + event.address, _complaint(preset, unknown, desk))
         if morph_s is None:
             morph_s = preset.morph_s
         if morph_s is None:
@@ -131,7 +131,7 @@ class PresetHand:
                     switch_at=float(desk.value("/preset/switch_at")),
                 )
             )
-        return [_of_the_show(*pair, glide_s=morph_s) for pair in at_once.items()], _complaint(preset, unknown, desk)
+        return [_of_the_show(*pair, glide_s=morph_s) for pair in at_once.items()]
 
     def _end(self, _event: Event, _desk: Desk) -> list[Event]:
         self._morphs.clear()
@@ -184,9 +184,7 @@ def _bare(address: object) -> object:
 
 
 def _complaint(preset: Preset, unknown: list[str], desk: Desk) -> str:
-    """Say what of a preset there is no parameter for, empty if there is nothing to say."""
-    if not unknown:
-        return ""
+    """Say what of a preset there is no parameter for."""
     named = "; ".join(f"{address}, {nearest(address, desk.values)}" for address in unknown[:_NAMED])
     more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
     text = f"{preset.name!r} is recalled without what there is no parameter for: {named}{more}"

@@ -109,14 +109,16 @@ def _chosen(table: ParamTable, addresses: Sequence[object]) -> Iterator[Param]:
     if not addresses:
         yield from filter(is_kept, table.values())
     for address in addresses:
-        if address in table and table[str(address)].kind is not Kind.TRIGGER:
-            yield table[str(address)]
+        if not isinstance(address, str):
+            raise PresetError(f"what to keep is named by addresses, got {address!r:.80}")
+        if address in table and table[address].kind is not Kind.TRIGGER:
+            yield table[address]
             continue
-        root = f"{address}".rstrip("/") + "/"
+        root = address.rstrip("/") + "/"
         found = [param for param in table.values() if param.address.startswith(root) and is_kept(param)]
         if not found:
             groups = {at.rpartition("/")[0] for at in table} - {""}
-            raise PresetError(f"there is nothing to keep at {address!r:.80}; {nearest(str(address), groups)}")
+            raise PresetError(f"there is nothing to keep at {address!r:.80}; {nearest(address, groups)}")
         yield from found
 
 

@@ -14,6 +14,7 @@ from avserver.control.fixed_params import FIXED
 from avserver.control.hand import Moment
 from avserver.control.librarian import Librarian
 from avserver.control.morph import Morph, is_angle
+from avserver.control.osc_packet import encode
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch_params import choir_params
 from avserver.control.preset_folder import PresetFolder
@@ -260,6 +261,30 @@ def test_a_show_may_start_with_a_preset(folder: Path):
     show = Show(folder, start="wild")
     show.frame()
     assert show["/noise/speed"] == 5.0
+
+
+ARGUMENTS = st.lists(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.just(10**4000),
+        st.floats(),
+        st.text(max_size=50),
+        st.binary(max_size=5),
+        st.lists(st.integers(), max_size=2),
+        st.sampled_from(["calm", "/noise", "/avserver/noise/speed", "3", "\ud800"]),
+    ),
+    max_size=4,
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["recall", "save", "delete", "list", "next"]), ARGUMENTS), max_size=8))
+def test_nothing_that_is_said_to_it_stops_the_show(tmp_path_factory: pytest.TempPathFactory, said: list) -> None:
+    show = Show(tmp_path_factory.getbasetemp() / "nothing")  # whose librarian never comes to work
+    show.frame(*((f"/preset/{name}", *arguments) for name, arguments in said))
+    for words in show.heard:
+        encode(*words)  # type: ignore[arg-type]
 
 
 # ---- morphs alone ----
