@@ -247,13 +247,16 @@ def _presets(arguments: argparse.Namespace) -> int:
     from avserver.control.preset_folder import PresetFolder
 
     show = load_show(arguments.show) if arguments.show else built_in_show()
-    shelf = PresetFolder(Path(show.presets.path)).look()
+    folder = PresetFolder(Path(show.presets.path))
+    shelf = folder.look()
     if arguments.json:
         print(json.dumps([preset.to_plain() for preset in shelf.presets], indent=1))
     else:
         for preset in shelf.presets:
             number = "" if preset.number is None else preset.number
             print(f"{number:>6}  {preset.name:<32}  {len(preset.values)} values")
+        if not shelf.presets:
+            print(f"there are no presets in {folder.path}")
     for reason in shelf.refused.values():
         print(f"avserver: {reason}", file=sys.stderr)
     return 0

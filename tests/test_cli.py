@@ -119,7 +119,7 @@ def test_the_printed_built_in_show_has_every_section() -> None:
 def test_presets_are_listed(tmp_path: Path) -> None:
     show, folder = tmp_path / "show.toml", tmp_path / "presets"
     show.write_text("")
-    assert avserver("presets", str(show)).stdout == ""
+    assert avserver("presets", str(show)).stdout == f"there are no presets in {folder}\n"
     folder.mkdir()
     (folder / "calm.toml").write_text('number = 3\n[values]\n"/noise/speed" = 0.5\n')
     (folder / "bad.toml").write_text("[values\n")

@@ -40,6 +40,7 @@ class Librarian:
         self.shelf: Shelf = folder.look()
         self._tell_refused(Shelf())
         self._jobs: queue.Queue[tuple[Job, Done] | None] = queue.Queue(_MOST_WAITING)
+        self._stopping = False
         self._done: deque[tuple[Done, str | None]] = deque()
         self._thread = threading.Thread(target=self._work, name="presets", daemon=True)
 
@@ -51,8 +52,9 @@ class Librarian:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Do what was asked for, so that nothing that was saved is lost, and stop."""
+        self._stopping = True
         with contextlib.suppress(queue.Full):
-            self._jobs.put(None, timeout=_PATIENCE_S)
+            self._jobs.put_nowait(None)  # wakes it, unless it has enough to do
         self._thread.join(_PATIENCE_S)
 
     def ask(self, job: Job, done: Done) -> None:
@@ -76,12 +78,14 @@ class Librarian:
             try:
                 asked = self._jobs.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
-                self._attempt(lambda _: None)
-                continue
-            if asked is None:
+                asked = None
+            if asked is not None:
+                job, done = asked
+                self._done.append((done, self._attempt(job)))
+            elif self._stopping:
                 return
-            job, done = asked
-            self._done.append((done, self._attempt(job)))
+            else:
+                self._attempt(lambda _: None)
 
     def _attempt(self, job: Job) -> str | None:
         """Do a job and look at the folder; return what went wrong."""
