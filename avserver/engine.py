@@ -115,7 +115,6 @@ class Engine:
             events = [event for hand in self._hands for event in hand.events(moment, self._desk.values)]
             events += self._inputs.hear(self._queue.drain(now_unix_s))
             fired = self._desk.apply(events)
-            glides = self._desk.glides
             if turns := self._reseeder.events(fired, self._desk.values, self.patch.choirs):
                 self._desk.apply(turns)
             if "/panic" in fired:
@@ -127,7 +126,12 @@ class Engine:
             turned = self.params.values if self.params and "/panic" not in fired else self._desk.values
             signals = self._signal_knobs.update(heard, turned, tick.t_s)
             params = self._mapper.update(
-                signals, self._desk.values, fired, tick.t_s, inputs=self._inputs.values, glides=glides
+                signals,
+                self._desk.values,
+                fired,
+                tick.t_s,
+                inputs=self._inputs.values,
+                glides=self._desk.take_glides(),
             )
         self._ears.turn(_knobs(params))
         with self._meter.time("scene"):

@@ -67,7 +67,6 @@ class Desk:
     Attributes:
         values: the value of every parameter that has one, as a snapshot: it never changes, `apply` makes a new one.
         failures: events that could not be done.
-        glides: of what was turned at the last `apply`, how long it is to take (s), where who turned it said so.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Desk:
     ) -> None:
         self._table = table
         self._on_fire = on_fire or {}
-        self.glides: dict[str, float] = {}
+        self._glides: dict[str, float] = {}
         self._status = status
         self._commands = commands or {}
         self._defaults = table.defaults()
@@ -98,6 +97,11 @@ class Desk:
     def value(self, address: str) -> Value:
         """Return where a knob stands at this moment, within a frame too."""
         return self._turned.get(address, self.values[address])
+
+    def take_glides(self) -> Mapping[str, float]:
+        """Return, once, how long what was turned since the last call is to take (s), where who turned it said so."""
+        glides, self._glides = self._glides, {}
+        return glides
 
     def take(self, table: ParamTable, former: Mapping[str, str] | None = None) -> None:
         """Hold the parameters of another table. Knobs that are in both stay where they were turned to.
@@ -126,7 +130,6 @@ class Desk:
         """Execute the events of a frame, tell the subscribers what changed, and return the triggers that fired."""
         fired: set[str] = set()
         self._explained = 0
-        self.glides = {}
         for event in events:
             self._keep_subscribed(event.sender)
             try:
@@ -190,7 +193,7 @@ class Desk:
             return
         if event.address in _UNLOCKED or event.address in _ANSWERS or event.address.startswith(_UNLOCKED_ROOT):
             return
-        if not event.arguments and event.address in self.values:
+        if event.address in self.values and event.arguments in ((), ("?",)):
             return
         raise ParamError("the show is locked")
 
@@ -199,7 +202,7 @@ class Desk:
             self._turned[address] = value
             self._turned_by[address] = by
             if glide_s is not None:
-                self.glides[address] = glide_s
+                self._glides[address] = glide_s
 
     def _panic(self) -> None:
         for address, default in self._defaults.items():

@@ -23,7 +23,8 @@ from avserver.control.fixed_params import MOST_MORPH_S
 from avserver.control.hand import Moment
 from avserver.control.librarian import Librarian
 from avserver.control.morph import Morph, is_seed
-from avserver.control.params import Value
+from avserver.control.params import ParamTable, Value
+from avserver.control.patch import Patch
 from avserver.control.presets import Preset, check_name, snapshot
 from avserver.errors import ParamError, PresetError, nearest
 
@@ -68,6 +69,9 @@ class PresetHand:
         self._morphs = [morph for morph in self._morphs if not morph.over]
         waiting, self._to_execute = self._to_execute, []
         return moves + waiting
+
+    def take(self, _patch: Patch, _table: ParamTable) -> None:
+        """Do nothing: presets are fitted to the desk's table when they are recalled."""
 
     def commands(self) -> dict[str, Command]:
         """Return what messages do, by address."""

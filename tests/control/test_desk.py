@@ -260,9 +260,9 @@ def test_what_the_show_itself_turns_is_not_locked(desk: Desk, ann: Client) -> No
     desk.apply([ann.says("/lock", 1)])
     desk.apply([Event("/noise/speed", (4.0,), SHOW, lambda *_: None, glide_s=0.0)])
     assert desk.values["/noise/speed"] == 4.0
-    assert desk.glides == {"/noise/speed": 0.0}
+    assert desk.take_glides() == {"/noise/speed": 0.0}
     desk.apply([Event("/noise/speed", (4.0,), SHOW, lambda *_: None, glide_s=0.0)])
-    assert desk.glides == {}, "nothing was turned"
+    assert desk.take_glides() == {}, "nothing was turned"
 
 
 def test_a_command_at_the_desk_may_answer_and_have_more_done_in_the_same_frame(ann: Client) -> None:

@@ -86,7 +86,7 @@ def test_a_cut_is_there_within_the_frame_at_which_it_is_executed(show: Show):
     show.frame(("/noise/strength", 0.7), ("/preset/recall", "wild"))
     assert (show["/noise/speed"], show["/segment/auto"], show["/choir/melody/seed/1"]) == (5.0, False, 77)
     assert show["/noise/strength"] == 0.7, "what the preset does not hold stays as it was"
-    assert show.desk.glides == {"/noise/speed": 0.0, "/segment/auto": 0.0, "/choir/melody/seed/1": 0.0}
+    assert show.desk.take_glides() == {"/noise/speed": 0.0, "/segment/auto": 0.0, "/choir/melody/seed/1": 0.0}
     assert show.hand.playing == "wild"
 
 
@@ -104,7 +104,7 @@ def test_a_morph_arrives_exactly_and_switches_at_its_share(show: Show):
     show.frame(("/preset/switch_at", 0.75), ("/preset/recall", "wild", 1.0))
     assert show["/noise/speed"] == 1.0
     assert show["/choir/melody/seed/1"] == 77, "a seed is turned at once: the choir has what the morph takes"
-    assert show.desk.glides == {"/choir/melody/seed/1": 1.0}
+    assert show.desk.take_glides() == {"/choir/melody/seed/1": 1.0}
     speeds, autos = [], []
     for _ in range(12):
         show.frame()

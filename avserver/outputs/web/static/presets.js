@@ -36,9 +36,10 @@ export class Presets {
     return "";
   }
 
-  // Follow the status: which one plays, and whether there are others now.
-  follow({ preset, presets }) {
+  // Follow the status: which one plays, whether there are others now, whether one waits for the beat.
+  follow({ preset, presets, quantise_pending: waiting = "" }) {
     if (preset === undefined) return;
+    this.form.classList.toggle("waiting", waiting.includes("/preset/"));
     if (presets !== this.count) {
       this.count = presets;
       this.ask();
