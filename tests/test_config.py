@@ -89,3 +89,12 @@ def test_mappings_that_are_named_are_not_looked_for_beside_the_show_file(tmp_pat
     assert mapping_path("./default") == Path("default")
     with pytest.raises(ConfigError, match=r"^no mapping called 'defalt' comes with .*; did you mean 'default'\?$"):
         mapping_path("defalt")
+
+
+def test_presets_lie_beside_the_show_file_or_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert built_in_show().presets.path == str(tmp_path / "data" / "avserver" / "presets")
+    path = tmp_path / "show.toml"
+    path.write_text('[presets]\npath = "mine"\nstart = "calm"\n')
+    assert load_show(path).presets.path == str(tmp_path / "mine")
+    assert load_show(path).presets.start == "calm"

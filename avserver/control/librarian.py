@@ -29,6 +29,9 @@ Done = Callable[[str | None], None]
 class Librarian:
     """Keeps the shelf as the folder is. At work between entering and leaving.
 
+    A preset of 250 knobs takes some 5 ms to read and 15 ms to save (on one slow core and a local disk); once it is on
+    the shelf, a recall costs a frame about 1 ms.
+
     Attributes:
         shelf: what was read last; replaced, never changed.
 

@@ -90,6 +90,15 @@ def test_a_panic_jumps():
     assert smooth.update(heard(), {STRENGTH: 0.5}, PANIC, 0.01)[STRENGTH] == 0.5
 
 
+def test_a_knob_that_is_to_take_its_own_time_is_not_smoothed():
+    smooth = mapper()
+    smooth.update(heard(), {STRENGTH: 0.0}, NOTHING, 0.0)
+    params = smooth.update(heard(), {STRENGTH: 2.0}, NOTHING, 0.01, glides={STRENGTH: 0.0})
+    assert params[STRENGTH] == 2.0
+    assert params.glides == {STRENGTH: 0.0}
+    assert smooth.update(heard(), {STRENGTH: 1.0}, NOTHING, 0.02)[STRENGTH] > 1.5
+
+
 def test_reset_begins_again():
     patch = modulated("drums.mid.decay -> /noise/speed")
     used, new = mapper(patch), mapper(patch)
