@@ -14,6 +14,7 @@ executed, unless the file is new: then as soon as it has been read.
 """
 
 import logging
+from collections import deque
 from collections.abc import Hashable, Mapping
 from functools import partial
 
@@ -31,6 +32,8 @@ from avserver.errors import ParamError, PresetError, nearest
 _LOG = logging.getLogger(__name__)
 # So many of the addresses that a preset has in vain are named.
 _NAMED = 3
+# So many recalls for which the folder is looked at again are remembered: some never come back, being overtaken.
+_REMEMBERED = 64
 
 
 class PresetHand:
@@ -50,7 +53,7 @@ class PresetHand:
         self._t_s = 0.0
         self._morphs: list[Morph] = []
         self._to_execute = [_of_the_show("/preset/recall", start, 0.0)] if start else []
-        self._looked_for: list[tuple[Hashable, tuple[object, ...]]] = []
+        self._looked_for: deque[tuple[Hashable, tuple[object, ...]]] = deque(maxlen=_REMEMBERED)
 
     @property
     def count(self) -> int:

@@ -9,6 +9,7 @@ export class Presets {
     this.playing = "";
     this.count = 0;
     name.addEventListener("input", () => this.#label());
+    name.addEventListener("focus", () => this.ask()); // files may have been renamed
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       say("/preset/save", this.name.value.trim());
@@ -46,6 +47,7 @@ export class Presets {
     }
     if (preset !== this.playing) {
       this.playing = preset;
+      if (preset && !this.names.includes(preset)) this.ask();
       this.#mark();
     }
   }
