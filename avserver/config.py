@@ -17,6 +17,7 @@ from avserver.audio.source_name import DEMO, is_path
 from avserver.errors import ConfigError, nearest
 
 DEFAULT = "default"
+MIDI_BACKENDS = ("", "alsa", "core", "jack", "winmm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,22 @@ class OscSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MidiSettings:
+    """Controllers. Which they are says the mapping file; `ports` are further ones, by a part of the port's name.
+
+    `backend` is `alsa` or `jack`, `core` or `winmm`; empty is what is usual on this system.
+    """
+
+    enabled: bool = True
+    backend: str = ""
+    ports: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.backend not in MIDI_BACKENDS:
+            raise ConfigError(f"midi.backend does not know {self.backend!r}; {nearest(self.backend, MIDI_BACKENDS)}")
+
+
+@dataclass(frozen=True, slots=True)
 class ZeroMqSettings:
     """Where frames are published; empty: nowhere. Other than loopback and ipc only with `insecure = true`."""
 
@@ -157,6 +174,7 @@ class Show:
     model: ModelSettings = field(default_factory=ModelSettings)
     mapping: MappingSettings = field(default_factory=MappingSettings)
     osc: OscSettings = field(default_factory=OscSettings)
+    midi: MidiSettings = field(default_factory=MidiSettings)
     zeromq: ZeroMqSettings = field(default_factory=ZeroMqSettings)
     preview: PreviewSettings = field(default_factory=PreviewSettings)
     presets: PresetSettings = field(default_factory=PresetSettings)

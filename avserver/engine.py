@@ -107,6 +107,8 @@ class Engine:
         self._inputs.take(patch.inputs(), patch.osc)
         self._mapper.take(patch, table)
         self._scene.take(patch)
+        for hand in self._hands:
+            hand.take(patch, table)
 
     def step(self, tick: Tick, now_unix_s: float) -> Params:
         """Decide a tick; `spec` then says what to draw. `now_unix_s` is when events with a time tag are due by."""

@@ -7,6 +7,7 @@ AvserverError
 │   ├── ParamError            an unknown parameter, or a value of the wrong type
 │   ├── PresetError           a preset that there is not, or that cannot be read, written or called so
 │   ├── AudioError            sound that cannot be had: a song, a device, an address
+│   ├── MidiError             MIDI ports that cannot be had
 │   ├── ModelError            a model file that is not one, or does not fit
 │   └── AddressInUse          a port that somebody else holds
 └── WireError                 bytes from outside that are not what they claim to be
@@ -42,6 +43,10 @@ class PresetError(UserError):
 
 class AudioError(UserError):
     """Sound that cannot be had."""
+
+
+class MidiError(UserError):
+    """MIDI ports that cannot be had."""
 
 
 class ModelError(UserError):

@@ -27,6 +27,8 @@ from avserver.control.librarian import Librarian
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
 from avserver.control.mapping_watch import MappingWatch
+from avserver.control.midi.hand import MidiHand
+from avserver.control.midi.ports import MidiPorts
 from avserver.control.osc import OscServer
 from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
@@ -157,6 +159,7 @@ class Server:
             "osc_malformed": self._osc.malformed,
             "preset": self._presets.playing,
             "presets": self._presets.count,
+            **(self._midi.status() if self._midi else {}),
         }
 
     def _load(self, stack: ExitStack) -> None:
@@ -206,6 +209,7 @@ class Server:
         stack.enter_context(self._librarian)
         self._osc = OscServer(show.osc.host, show.osc.port, queue)
         stack.callback(self._osc.close)
+        self._midi = self._open_midi(stack, table)
         self._zeromq: ZeroMqOutput | None = None
         self._preview: WebPreview | None = None
         if show.zeromq.address:
@@ -245,7 +249,7 @@ class Server:
                 told=self._told,
                 listening=Listening(recurring_segments=show.audio.recurring_segments),
                 chance=random.SystemRandom(),
-                hands=(self._presets,),
+                hands=(self._presets, *([self._midi] if self._midi else [])),
             ),
             clock=WallClock(show.frame.fps),
             relay=relay,
@@ -255,6 +259,14 @@ class Server:
             mapping=MappingWatch(self._mapping_paths, self._patch, self._models.names, desk.complain),
             watchers=(self._preview,) if self._preview else (),
         )
+
+    def _open_midi(self, stack: ExitStack, table: ParamTable) -> MidiHand | None:
+        midi = self._show.midi
+        if not midi.enabled:
+            return None
+        ports = MidiPorts(midi.backend, also=midi.ports)
+        stack.callback(ports.close)
+        return MidiHand(ports, self._patch, table)
 
 
 def serve(show: Show, say: Callable[[str], None]) -> None:

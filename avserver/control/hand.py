@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from avserver.control.events import Event
-from avserver.control.params import Value
+from avserver.control.params import ParamTable, Value
+from avserver.control.patch import Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,6 @@ class Hand(Protocol):
 
     def events(self, moment: Moment, values: Mapping[str, Value]) -> list[Event]:
         """Return what it does at this frame; `values` is where the knobs stand. Never blocks, never raises."""
+
+    def take(self, patch: Patch, table: ParamTable) -> None:
+        """Take note that another patch is played, with these parameters."""

@@ -1,18 +1,16 @@
 """Mapping: reads mapping files (TOML) into a Patch, and refuses, with file and line, what it cannot play."""
 
-import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from avserver.control.entry import Entry
-from avserver.control.params import ParamTable
-from avserver.control.patch import FIXED_DIRECTION_PATCHES, MidiKnob, Patch
-from avserver.control.routes import modulation_of, osc_knob_of, target_of
+from avserver.control.midi import knob
+from avserver.control.patch import FIXED_DIRECTION_PATCHES, Patch
+from avserver.control.routes import modulation_of, osc_knob_of
 from avserver.control.scenery import Named, bend_of, choir_of, direction_of, refuse_twins
 from avserver.errors import MappingError, nearest
 
-TAKEOVERS = ("jump",)
 _KINDS = ("choir", "bend", "direction", "modulate", "osc", "midi")
 
 
@@ -56,7 +54,7 @@ def _joined(texts: Sequence[tuple[str, str]], named: Named) -> Patch:
         choirs,
         bends,
         tuple(modulation_of(entry, params) for entry in tables["modulate"]),
-        tuple(_midi_knob(entry, params) for entry in tables["midi"]),
+        tuple(knob.read(entry, params) for entry in tables["midi"]),
         directions,
         tuple(named.pictures),
         tuple(named.pictures.values()),
@@ -77,24 +75,3 @@ def _sort(text: str, file: str, tables: dict[str, list[Entry]]) -> None:
         if not isinstance(found, list) or not all(isinstance(values, dict) for values in found):
             raise MappingError(f"{file}: {kind} is written as tables headed [[{kind}]], got {found!r}")
         tables[kind] += [Entry(kind, number, values, file, text) for number, values in enumerate(found)]
-
-
-def _midi_knob(entry: Entry, params: ParamTable) -> MidiKnob:
-    entry.check_keys(("port", "control", "to", "range", "takeover"))
-    if entry.has("takeover"):
-        entry.choice("takeover", TAKEOVERS)
-    channel, controller = _control(entry)
-    target = target_of(entry, params, triggers=True)
-    param = params[target]
-    output_range = entry.pair("range") or (float(param.minimum), float(param.maximum))
-    return MidiKnob(entry.text_of("port"), channel, controller, target, output_range)
-
-
-def _control(entry: Entry) -> tuple[int, int]:
-    """Read `cc CHANNEL CONTROLLER`, channels counted from 1 as on the controllers themselves."""
-    control = entry.text_of("control")
-    numbers = re.fullmatch(r"cc (\d{1,2}) (\d{1,3})", control)
-    if not numbers or not 1 <= int(numbers[1]) <= 16 or int(numbers[2]) > 127:
-        allowed = "'cc CHANNEL CONTROLLER' with a channel from 1 to 16 and a controller from 0 to 127"
-        raise entry.error(f"control takes {allowed}, got {control!r}", "control")
-    return int(numbers[1]), int(numbers[2])

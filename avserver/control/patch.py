@@ -8,6 +8,7 @@ from avserver.channels import ALL
 from avserver.control.fixed_params import FIXED, FIXED_DIRECTIONS
 from avserver.control.follower import FollowerOptions
 from avserver.control.inputs import OscKnob
+from avserver.control.midi.knob import MidiKnob
 from avserver.control.params import Param, ParamTable
 from avserver.control.patch_params import bend_params, choir_params, direction_params, model_params
 from avserver.control.scale import Scale
@@ -122,30 +123,6 @@ class Modulation:
     def is_from_outside(self) -> bool:
         """Whether its source is not heard in the music, but told."""
         return self.source.startswith(("osc ", "midi "))
-
-
-@dataclass(frozen=True, slots=True)
-class MidiKnob:
-    """A controller drives a parameter.
-
-    Attributes:
-        port: part of the MIDI port's name.
-        channel: 1 to 16.
-        controller: 0 to 127.
-        target: address of the parameter.
-        output_range: the parameter's value at the controller's 0 and 127.
-    """
-
-    port: str
-    channel: int
-    controller: int
-    target: str
-    output_range: tuple[float, float]
-
-    def scaled(self, position: int) -> float:
-        """Return the parameter's value for a 7-bit position, 0 to 127."""
-        first, last = self.output_range
-        return first + (last - first) * position / 127
 
 
 @dataclass(frozen=True, slots=True)

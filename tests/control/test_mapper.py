@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import parse_patch
 from avserver.control.params import Kind, Value
-from avserver.control.patch import COMBINE, MidiKnob, Patch
+from avserver.control.patch import COMBINE, Patch
 from avserver.control.scale import Scale
 from tests.control.heard import heard, hit
 
@@ -265,12 +265,6 @@ def test_every_parameter_but_triggers_can_be_modulated():
     patch = modulated(*(f"novelty -> {address}" for address in targets))
     params = mapper(patch).update(heard(), knobs(patch), NOTHING, 0.0)
     assert params.values == {address: table[address].coerce(0.0) for address in targets}
-
-
-def test_a_midi_knob_scales_its_seven_bits():
-    knob = MidiKnob("nano", 1, 7, STRENGTH, (2.0, 1.0))
-    assert [knob.scaled(position) for position in (0, 127)] == [2.0, 1.0]
-    assert knob.scaled(64) == pytest.approx(2.0 - 64 / 127)
 
 
 def test_a_modulation_that_stays_goes_on_where_another_begins():

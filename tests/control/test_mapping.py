@@ -15,7 +15,9 @@ from avserver.control.follower import FollowerOptions
 from avserver.control.inputs import OscKnob
 from avserver.control.lfo import LfoOptions
 from avserver.control.mapping import load_patch, parse_patch
-from avserver.control.patch import BendPatch, Choir, DirectionPatch, MidiKnob, Modulation, Patch
+from avserver.control.midi.controls import Control
+from avserver.control.midi.knob import MidiKnob
+from avserver.control.patch import BendPatch, Choir, DirectionPatch, Modulation, Patch
 from avserver.control.scale import Scale
 from avserver.control.sources import SOURCES
 from avserver.errors import MappingError
@@ -149,7 +151,7 @@ def test_a_whole_file():
             Modulation("osc /camera/xy 1", "/noise/speed"),
             Modulation("midi cc 1 7", "/noise/speed"),
         ),
-        midi=(MidiKnob("nanoKONTROL2", 16, 127, "/bend/shift/y", (-1.0, 0.5)),),
+        midi=(MidiKnob("nanoKONTROL2", Control("cc", 16, 127), "/bend/shift/y", (-1.0, 0.5)),),
         directions=(DirectionPatch("pose", "ganspace", 3, (0.0, 0.5), -1.0),),
         osc=(
             OscKnob("/1/push1 1", "/segment/next", Scale((0.0, 1.0), (0.0, 1.0))),
@@ -488,15 +490,9 @@ BAD = {
         MODULATE + "gain = 2\n",
         "x.toml, line 8: [[modulate]] has no key 'gain'; allowed: attack_s, combine, curve, depth, distance_s, from, ",
     ),
-    "a control of another kind": (
-        MIDI.replace("cc 1 7", "nrpn 1 300"),
-        "x.toml, line 3: control takes 'cc CHANNEL CONTROLLER' with a channel from 1 to 16 and a controller from 0 to ",
-    ),
-    "channel 0": (MIDI.replace("cc 1 7", "cc 0 7"), "x.toml, line 3: control takes 'cc CHANNEL CONTROLLER'"),
-    "controller 128": (MIDI.replace("cc 1 7", "cc 1 128"), "x.toml, line 3: control takes 'cc CHANNEL CONTROLLER'"),
-    "a takeover that is not played": (
-        MIDI + 'takeover = "pickup"\n',
-        "x.toml, line 5: takeover does not know 'pickup'; allowed: jump",
+    "a controller on channel 0": (
+        MIDI.replace("cc 1 7", "cc 0 7"),
+        "x.toml, line 3: control takes 'cc CHANNEL CONTROLLER'",
     ),
     "a knob for nothing": (
         MIDI.replace("strength", "strenght"),

@@ -1,0 +1,152 @@
+"""MidiHand: what all controllers together do at a frame. A `Hand`: it lives in the engine's thread and never waits."""
+
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from typing import Protocol
+
+from avserver.control.events import Event
+from avserver.control.hand import Moment
+from avserver.control.midi.controls import Control, Move
+from avserver.control.midi.decoder import Decoder
+from avserver.control.midi.grip import Grip
+from avserver.control.midi.knob import COMMANDS
+from avserver.control.midi.link import Inbox, Link, named
+from avserver.control.params import ParamTable, Value
+from avserver.control.patch import Patch
+
+_log = logging.getLogger(__name__)
+
+# Told where every control stands that is moved: its name in a mapping file (`midi cc 1 7`) and 0 to 1.
+Tell = Callable[[str, float], None]
+_Said = tuple[Grip, tuple[object, ...]]
+
+
+class Ports(Protocol):
+    """Where controllers are plugged in. Nothing here blocks."""
+
+    inbox: Inbox
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The controllers that are there now."""
+
+    def want(self, names: frozenset[str]) -> None:
+        """Open the ports whose names contain one of these, whenever they are there."""
+
+    def send(self, link: Link, key: Hashable, messages: tuple[bytes, ...]) -> None:
+        """Send to a controller; what waits under the same key is sent no more."""
+
+
+class MidiHand:
+    """Turns what controllers send into events, and shows on them where the parameters stand.
+
+    Args:
+        ports: where the controllers are.
+        patch: its `[[midi]]` tables say what turns what.
+        table: the parameters of the show.
+        tell: told where every control stands that moves, whether it turns anything or not.
+
+    Attributes:
+        coalesced: moves that a later one within the same frame made void.
+    """
+
+    def __init__(self, ports: Ports, patch: Patch, table: ParamTable, tell: Tell | None = None) -> None:
+        self._ports = ports
+        self._tell = tell
+        self._grips: list[Grip] = []
+        self._links: tuple[Link, ...] = ()
+        self._decoders: dict[Link, Decoder] = {}
+        self._bound: dict[tuple[Link, Control], list[Grip]] = {}
+        self._plugged: list[tuple[Link, Grip]] = []
+        self.coalesced = 0
+        self.take(patch, table)
+
+    def take(self, patch: Patch, table: ParamTable) -> None:
+        """Play another mapping file's knobs. Those that are in both go on as they were."""
+        old = self._grips
+        self._grips = []
+        for knob in patch.midi:
+            param = None if knob.target in COMMANDS else table[knob.target]
+            kept = next((grip for grip in old if grip.knob == knob and grip.param == param), None)
+            if kept is not None:
+                old.remove(kept)
+            self._grips.append(kept or Grip(knob, param))
+        self._ports.want(frozenset(knob.port for knob in patch.midi))
+        self._bind()
+
+    def status(self) -> dict[str, str | int]:
+        """Return the figures of `/avserver/status`."""
+        inbox = self._ports.inbox
+        return {
+            "midi_ports": ", ".join(link.name for link in self._ports.links),
+            "midi_received": inbox.received,
+            "midi_coalesced": self.coalesced,
+            "midi_dropped": inbox.dropped,
+        }
+
+    def events(self, moment: Moment, values: Mapping[str, Value]) -> list[Event]:
+        """Return what the controllers do at this frame; `values` is where the parameters stand."""
+        received = self._ports.inbox.drain()
+        if self._ports.links != self._links:
+            self._plug(self._ports.links)
+        now = dict(values)
+        done: dict[object, _Said] = {}
+        for link, message, received_s in received:
+            decoder = self._decoders.get(link)
+            for move in decoder.feed(message, received_s) if decoder else ():
+                self._told(move)
+                for grip in self._bound.get((link, move.control), ()):
+                    said = grip.turn(move, now, moment.t_s)
+                    if said is not None:
+                        self._note(grip, said, now, done)
+        self._show(values, now, moment.t_s)
+        return [Event(grip.knob.target, said, ("midi", grip.knob.port), _answer) for grip, said in done.values()]
+
+    def _told(self, move: Move) -> None:
+        if self._tell is not None and not move.steps:
+            self._tell(f"midi {move.control}", move.position)
+
+    def _note(self, grip: Grip, said: tuple[object, ...], now: dict[str, Value], done: dict[object, _Said]) -> None:
+        """Write down what a grip says; what it says next within this frame is said to where the parameter is then."""
+        if grip.param is not None and said and grip.param.address in now:
+            now[grip.param.address] = grip.param.coerce(said[0])
+        key = grip if grip.continuous else object()
+        self.coalesced += done.pop(key, None) is not None
+        done[key] = grip, said
+
+    def _plug(self, links: tuple[Link, ...]) -> None:
+        """Take note of the controllers that came and went."""
+        self._links = links
+        self._decoders = {link: self._decoders.get(link) or Decoder() for link in links}
+        self._bind()
+
+    def _bind(self) -> None:
+        """Find the controller of every knob: the first whose port's name contains what the knob names."""
+        was = {id(grip): link for link, grip in self._plugged}
+        self._bound, self._plugged = {}, []
+        for grip in self._grips:
+            link = next((link for link in self._links if named(grip.knob.port, link.name)), None)
+            if link is None:
+                continue
+            if was.get(id(grip)) != link:
+                grip.forget_shown()
+            self._plugged.append((link, grip))
+            self._bound.setdefault((link, grip.knob.control), []).append(grip)
+
+    def _show(self, values: Mapping[str, Value], now: Mapping[str, Value], now_s: float) -> None:
+        """Send feedback. What has just been turned is shown at the next frame, when it is known to have been done.
+
+        Of several knobs on one control the first one is shown.
+        """
+        for (link, control), grips in self._bound.items():
+            grip = next((grip for grip in grips if grip.shows), None)
+            if grip is None or values[grip.knob.target] != now[grip.knob.target]:
+                continue
+            if messages := grip.show(values, now_s):
+                self._ports.send(link, control, messages)
+
+
+def _answer(address: str, *words: object) -> None:
+    """Log what could not be done; to a controller nobody can explain anything."""
+    if address.endswith("/fail"):
+        _log.warning("a MIDI controller: %s", ", ".join(str(word) for word in words))

@@ -1,0 +1,57 @@
+"""Link: an open connection to a controller; Inbox: the messages that have come from all of them."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+# Two seconds of the densest stream that a USB controller sends; beyond that the oldest are of no interest to anyone.
+INBOX_LENGTH = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A controller that is plugged in; unplugged and plugged in again it is another link.
+
+    Attributes:
+        name: of its input port.
+        number: counts the links of a show.
+    """
+
+    name: str
+    number: int
+
+
+def named(part: str, name: str) -> bool:
+    """Tell whether a port is meant: `part` is in its name, upper and lower case being the same."""
+    return part.casefold() in name.casefold()
+
+
+Received = tuple[Link, bytes, float]
+
+
+class Inbox:
+    """The port thread puts, the engine's thread drains; neither waits for the other longer than a moment.
+
+    Attributes:
+        received: messages that came.
+        dropped: messages that found no room: the oldest go, so that what is last is right.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._arrived: deque[Received] = deque(maxlen=INBOX_LENGTH)
+        self.received = 0
+        self.dropped = 0
+
+    def put(self, link: Link, message: bytes, received_s: float) -> None:
+        """Hand over a message; `received_s` is when it came (s, monotonic)."""
+        with self._lock:
+            self.received += 1
+            self.dropped += len(self._arrived) == INBOX_LENGTH
+            self._arrived.append((link, message, received_s))
+
+    def drain(self) -> list[Received]:
+        """Return what has come, in order."""
+        with self._lock:
+            arrived, self._arrived = self._arrived, deque(maxlen=INBOX_LENGTH)
+        return list(arrived)

@@ -1,0 +1,158 @@
+"""Real MIDI between real ports, over a JACK server: plugging, unplugging, sweeps, feedback."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from controller import Controller, until
+
+from avserver.control.desk import Desk
+from avserver.control.events import Event
+from avserver.control.hand import Moment
+from avserver.control.mapping import parse_patch
+from avserver.control.midi.hand import MidiHand
+from avserver.control.midi.ports import MidiPorts, received_at
+
+PATCH = """
+[[midi]]
+port = "NANO"
+control = "cc 1 0"
+to = "/noise/strength"
+takeover = "jump"
+
+[[midi]]
+port = "nano"
+control = "note 1 36"
+to = "/output/freeze"
+mode = "toggle"
+"""
+
+
+class Show:
+    """A desk with a hand, without the rest of the engine."""
+
+    def __init__(self, ports: MidiPorts) -> None:
+        patch = parse_patch(PATCH, file="x.toml")
+        self.desk = Desk(patch.param_table(), dict)
+        self.hand = MidiHand(ports, patch, patch.param_table())
+        self.ticks = 0
+
+    def frame(self, *others: Event) -> None:
+        moment = Moment(self.ticks / 30, 0.0)
+        self.desk.apply([*others, *self.hand.events(moment, self.desk.values)])
+        self.ticks += 1
+
+    def frames_until(self, address: str, value: float) -> None:
+        def there() -> bool:
+            self.frame()
+            return self.desk.values[address] == value
+
+        until(there)
+
+
+def turned(address: str, value: float) -> Event:
+    return Event(address, (value,), "somebody else", lambda *_: None)
+
+
+def test_a_controller_is_played_and_shown_unplugged_and_plugged_in_again(jack_midi) -> None:
+    ports = MidiPorts("jack")
+    try:
+        show = Show(ports)
+        for _ in range(2):
+            controller = Controller("nanoKONTROL2")
+            until(lambda: ports.links)
+            for value in range(128):
+                controller.send("control_change", channel=0, control=0, value=value)
+            show.frames_until("/noise/strength", 2.0)
+            frozen = show.desk.values["/output/freeze"]
+            controller.send("note_on", channel=0, note=36, velocity=100)
+            controller.send("note_on", channel=0, note=36, velocity=0)
+            show.frames_until("/output/freeze", not frozen)
+            controller.hear(0)
+            show.frame(turned("/noise/strength", 0.0))
+            for _ in range(20):
+                show.frame()
+            heard = controller.hear(2)
+            light = 0 if frozen else 127
+            assert f"note_on channel=0 note=36 velocity={light} time=0" in heard
+            assert "control_change channel=0 control=0 value=0 time=0" in heard
+            controller.unplug()
+            until(lambda: not ports.links)
+        assert ports.inbox.received == 2 * 130
+        assert show.hand.status()["midi_dropped"] == 0
+    finally:
+        ports.close()
+
+
+def test_clock_is_handed_on_with_the_time_and_the_port(jack_midi) -> None:
+    heard: list[tuple[bytes, float, str]] = []
+    ports = MidiPorts("jack", also=["drum"], clock=lambda *what: heard.append(what))
+    controller = Controller("Drum machine")
+    try:
+        until(lambda: ports.links)
+        before_s = time.monotonic()
+        for kind in ("start", "clock", "clock", "stop", "continue"):
+            controller.send(kind)
+        controller.send("songpos", pos=300)
+        until(lambda: len(heard) == 6)
+        assert [message for message, _, _ in heard] == [b"\xfa", b"\xf8", b"\xf8", b"\xfc", b"\xfb", b"\xf2\x2c\x02"]
+        times = [before_s, *(received_s for _, received_s, _ in heard), time.monotonic()]
+        assert times == sorted(times)
+        assert {name for _, _, name in heard} == {ports.links[0].name}
+        assert ports.inbox.received == 0
+    finally:
+        ports.close()
+        controller.unplug()
+
+
+def test_a_server_that_is_started_later_is_found(jack_midi, caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
+    monkeypatch.setattr("avserver.control.midi.ports._ASK_AGAIN_S", 0.2)
+    jack_midi.stop()
+    ports = MidiPorts("jack", also=["nano"])
+    try:
+        until(lambda: caplog.records)
+        jack_midi.start()
+        controller = Controller("nano")
+        until(lambda: ports.links)
+        controller.unplug()
+    finally:
+        ports.close()
+    assert [r.message for r in caplog.records if r.levelname == "WARNING"] == [
+        "MIDI does not answer: MidiInJack::initialize: JACK server not running?; the show goes on without MIDI"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "sentence"),
+    [
+        ("rtmidi", "MIDI needs python-rtmidi, which is made for Python 3.11 and 3.12"),
+        ("", 'this machine has no MIDI by ALSA (nowhere is missing); JACK\'s is backend = "jack"'),
+    ],
+)
+def test_a_machine_without_midi_says_so_once(hidden, sentence, caplog, monkeypatch) -> None:
+    monkeypatch.setattr("avserver.control.midi.ports._ASK_AGAIN_S", 0.01)
+    monkeypatch.setattr("avserver.control.midi.ports.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("avserver.control.midi.driver._SEQUENCER", Path("nowhere"))
+    if hidden:
+        monkeypatch.setitem(sys.modules, hidden, None)
+    ports = MidiPorts("", also=["nano"])
+    until(lambda: caplog.records)
+    time.sleep(0.1)
+    ports.close()
+    assert [record.message.startswith(sentence) for record in caplog.records] == [True]
+    assert caplog.records[0].message.endswith("the show goes on without MIDI")
+
+
+def test_nothing_wanted_is_nothing_looked_for(caplog: pytest.LogCaptureFixture) -> None:
+    ports = MidiPorts("no such backend")
+    time.sleep(0.05)
+    ports.close()
+    assert caplog.records == []
+
+
+def test_the_time_of_the_driver_is_trusted_unless_it_cannot_be() -> None:
+    assert received_at(10.0, 0.021, 10.025) == pytest.approx(10.021)
+    assert received_at(0.0, 0.0, 10.0) == 10.0
+    assert received_at(10.0, 0.05, 10.04) == 10.04
+    assert received_at(10.0, 0.5, 10.6) == 10.6
