@@ -21,8 +21,15 @@ class Link:
     number: int
 
 
+# Means any controller; ALSA's loop from every program to every other is none.
+ANY = "*"
+_LOOP = "midi through"
+
+
 def named(part: str, name: str) -> bool:
     """Tell whether a port is meant: `part` is in its name, upper and lower case being the same."""
+    if part == ANY:
+        return _LOOP not in name.casefold()
     return part.casefold() in name.casefold()
 
 
