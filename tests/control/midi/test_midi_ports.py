@@ -51,6 +51,18 @@ class Show:
         until(there)
 
 
+def plugged_in(ports: MidiPorts, controller: Controller) -> None:
+    """Wait until what a controller sends arrives: JACK joins ports a moment late."""
+    before = ports.inbox.received
+
+    def arrives() -> bool:
+        if ports.links:
+            controller.send("polytouch", channel=15)
+        return ports.inbox.received > before
+
+    until(arrives)
+
+
 def turned(address: str, value: float) -> Event:
     return Event(address, (value,), "somebody else", lambda *_: None)
 
@@ -61,7 +73,7 @@ def test_a_controller_is_played_and_shown_unplugged_and_plugged_in_again(jack_mi
         show = Show(ports)
         for _ in range(2):
             controller = Controller("nanoKONTROL2")
-            until(lambda: ports.links)
+            plugged_in(ports, controller)
             for value in range(128):
                 controller.send("control_change", channel=0, control=0, value=value)
             show.frames_until("/noise/strength", 2.0)
@@ -79,7 +91,6 @@ def test_a_controller_is_played_and_shown_unplugged_and_plugged_in_again(jack_mi
             assert "control_change channel=0 control=0 value=0 time=0" in heard
             controller.unplug()
             until(lambda: not ports.links)
-        assert ports.inbox.received == 2 * 130
         assert show.hand.status()["midi_dropped"] == 0
     finally:
         ports.close()
@@ -90,7 +101,7 @@ def test_clock_is_handed_on_with_the_time_and_the_port(jack_midi) -> None:
     ports = MidiPorts("jack", also=["drum"], clock=lambda *what: heard.append(what))
     controller = Controller("Drum machine")
     try:
-        until(lambda: ports.links)
+        plugged_in(ports, controller)
         before_s = time.monotonic()
         for kind in ("start", "clock", "clock", "stop", "continue"):
             controller.send(kind)
@@ -100,7 +111,7 @@ def test_clock_is_handed_on_with_the_time_and_the_port(jack_midi) -> None:
         times = [before_s, *(received_s for _, received_s, _ in heard), time.monotonic()]
         assert times == sorted(times)
         assert {name for _, _, name in heard} == {ports.links[0].name}
-        assert ports.inbox.received == 0
+        assert {message[0] for _, message, _ in ports.inbox.drain()} == {0xAF}  # the clock is not for knobs
     finally:
         ports.close()
         controller.unplug()
