@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands.add_parser("serve", help="play a show: music in, frames out, knobs over OSC"))
     _add_import(commands.add_parser("import", help="turn a model of another program into a safe file"))
     _add_models(commands.add_parser("models", help="list models, or look at one"))
-    _add_devices(commands.add_parser("devices", help="list the inputs that a show can listen to"))
+    _add_devices(commands.add_parser("devices", help="list the inputs that a show can listen to, and controllers"))
+    _add_midi(commands.add_parser("midi", help="teach a mapping file your controller, or see what it sends"))
     _add_params(commands.add_parser("params", help="list every parameter that can be turned"))
     _add_presets(commands.add_parser("presets", help="list the presets of a show"))
     _add_seeds(commands.add_parser("seeds", help="draw what seeds look like, pick some, write them down"))
@@ -203,14 +204,60 @@ def _draw_sheet(model: Path, out: Path, *, force: bool) -> None:
 
 def _add_devices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
+    _add_midi_backend(parser)
     parser.set_defaults(run=_devices)
 
 
 def _devices(arguments: argparse.Namespace) -> int:
     from avserver.audio.devices import look
+    from avserver.control.midi.monitor import controllers
 
-    devices = look()
-    print(json.dumps(devices.to_plain(), indent=1) if arguments.json else "\n".join(devices.lines()))
+    devices, midi = look(), controllers(arguments.midi_backend)
+    if arguments.json:
+        print(json.dumps({**devices.to_plain(), **midi.to_plain()}, indent=1))
+    else:
+        print(*devices.lines(), *midi.lines(), sep="\n")
+    return 0
+
+
+def _add_midi(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    learning = actions.add_parser("learn", help="join a knob to a parameter: move it, and it is written down")
+    learning.add_argument("--mapping", type=Path, metavar="FILE", help="the mapping file to write to; else it is shown")
+    learning.add_argument("--to", metavar="ADDRESS", help="the parameter, e.g. /noise/strength; else you are asked")
+    learning.set_defaults(run=_midi_learn)
+    watching = actions.add_parser("monitor", help="show what controllers send")
+    watching.add_argument("--duration", type=float, default=0.0, metavar="S", help="stop after so many seconds")
+    watching.set_defaults(run=_midi_monitor)
+    for action in (learning, watching):
+        _add_midi_backend(action)
+
+
+def _add_midi_backend(parser: argparse.ArgumentParser) -> None:
+    from avserver.config import MIDI_BACKENDS
+
+    parser.add_argument("--midi-backend", default="", choices=MIDI_BACKENDS, metavar="NAME", help="alsa, jack …")
+
+
+def _midi_learn(arguments: argparse.Namespace) -> int:
+    from avserver.control.midi.learn import Lesson, learn
+
+    lesson = Lesson(arguments.mapping, arguments.to, arguments.midi_backend)
+    print(learn(lesson, _ask, lambda line: print(line, file=sys.stderr)), end="")
+    return 0
+
+
+def _ask(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        raise ConfigError(f"nobody answers: {question.strip()}") from None
+
+
+def _midi_monitor(arguments: argparse.Namespace) -> int:
+    from avserver.control.midi.monitor import monitor
+
+    monitor(lambda line: print(line, flush=True), backend=arguments.midi_backend, duration_s=arguments.duration)
     return 0
 
 

@@ -48,7 +48,9 @@ class Driver:
     def look(self) -> Names:
         """Return what is plugged in. Raises MidiError if the backend does not answer."""
         if self._backend == "alsa" and not _SEQUENCER.exists():
-            raise MidiError(f'this machine has no MIDI by ALSA ({_SEQUENCER} is missing); JACK\'s is backend = "jack"')
+            raise MidiError(
+                f'this machine has no MIDI by ALSA ({_SEQUENCER} is missing); the backend "jack" does without'
+            )
         try:
             if self._eyes is None:
                 self._eyes = self._rtmidi.MidiIn(self._api, CLIENT), self._rtmidi.MidiOut(self._api, CLIENT)
