@@ -66,8 +66,9 @@ class Grip:
         self._shown = shown
         return shown
 
-    def forget_shown(self) -> None:
-        """The controller is another one now, or has been without power."""
+    def plug(self) -> None:
+        """The controller has just been plugged in: it shows nothing, and its faders may be anywhere."""
+        self._takeover.forget()
         self._shown = None
         self._pressed = False
 

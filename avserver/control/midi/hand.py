@@ -59,6 +59,7 @@ class MidiHand:
         self._bound: dict[tuple[Link, Control], list[Grip]] = {}
         self._plugged: list[tuple[Link, Grip]] = []
         self.coalesced = 0
+        self._complaint = ""
         self.take(patch, table)
 
     def take(self, patch: Patch, table: ParamTable) -> None:
@@ -100,7 +101,7 @@ class MidiHand:
                     if said is not None:
                         self._note(grip, said, now, done)
         self._show(values, now, moment.t_s)
-        return [Event(grip.knob.target, said, ("midi", grip.knob.port), _answer) for grip, said in done.values()]
+        return [Event(grip.knob.target, said, ("midi", grip.knob.port), self._answer) for grip, said in done.values()]
 
     def _told(self, move: Move) -> None:
         if self._tell is not None and not move.steps:
@@ -129,7 +130,7 @@ class MidiHand:
             if link is None:
                 continue
             if was.get(id(grip)) != link:
-                grip.forget_shown()
+                grip.plug()
             self._plugged.append((link, grip))
             self._bound.setdefault((link, grip.knob.control), []).append(grip)
 
@@ -145,8 +146,9 @@ class MidiHand:
             if messages := grip.show(values, now_s):
                 self._ports.send(link, control, messages)
 
-
-def _answer(address: str, *words: object) -> None:
-    """Log what could not be done; to a controller nobody can explain anything."""
-    if address.endswith("/fail"):
-        _log.warning("a MIDI controller: %s", ", ".join(str(word) for word in words))
+    def _answer(self, address: str, *words: object) -> None:
+        """Log what could not be done, once: a fader would say it a hundred times."""
+        complaint = ", ".join(str(word) for word in words)
+        if address.endswith("/fail") and complaint != self._complaint:
+            self._complaint = complaint
+            _log.warning("a MIDI controller: %s", complaint)

@@ -18,8 +18,8 @@ _log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.25
 # A system without MIDI is asked again now and then (s): JACK may be started later, and its library writes to stderr.
 _ASK_AGAIN_S = 10.0
-# Messages are fetched this often (s): a sixteenth of a frame at 30 frames a second.
-_FETCH_EVERY_S = 0.002
+# Messages are fetched this often (s): an eighth of a frame at 30 frames a second, for one per cent of a slow core.
+_FETCH_EVERY_S = 0.004
 # The system knows better than we when a message came, as long as both agree to within this (s).
 _TRUSTED_S = 0.02
 # MIDI clock: song position, clock, start, continue, stop.

@@ -23,6 +23,11 @@ class Takeover:
         """Somebody else turned the parameter: the fader has to pick it up again."""
         self._caught = False
 
+    def forget(self) -> None:
+        """The fader may be anywhere by now."""
+        self._last = None
+        self._caught = False
+
     def move(self, position: float, stands: float, *, same: bool = False) -> float | None:
         """Return where the parameter goes; None leaves it.
 

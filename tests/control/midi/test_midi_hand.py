@@ -242,6 +242,25 @@ def test_all_is_shown_when_a_controller_comes_back() -> None:
     assert [message.hex(" ") for message in bench.rest()] == ["b0 07 7f", "90 24 7f"]
 
 
+def test_a_fader_that_was_moved_while_unplugged_is_picked_up_afresh() -> None:
+    bench = Bench(table("cc 1 7", "/output/opacity"))
+    bench.play("B0 07 7F", "B0 07 20")
+    bench.turn("/output/opacity", 0.5)
+    link = bench.plugs.links[0]
+    bench.plugs.links = (type(link)(link.name, 7),)
+    bench.frame()
+    bench.play("B0 07 70")
+    assert bench["/output/opacity"] == 0.5
+
+
+def test_what_cannot_be_done_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(table("program 1", "/preset/save"))
+    for _ in range(3):
+        bench.play("C0 01")
+    (record,) = caplog.records
+    assert record.message.startswith("a MIDI controller: /avserver/preset/save, there is no parameter '/preset/save'")
+
+
 @given(st.lists(st.binary(min_size=1, max_size=4), max_size=30))
 def test_no_bytes_stop_the_hand(sent: list[bytes]) -> None:
     kinds = [("cc 1 1", "/noise/speed"), ("cc14 1 1", "/noise/strength"), ("note 1 1", "/output/freeze"),
