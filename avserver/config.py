@@ -120,7 +120,8 @@ class OscSettings:
 
 @dataclass(frozen=True, slots=True)
 class MidiSettings:
-    """Controllers. Which they are says the mapping file; `ports` are further ones, by a part of the port's name.
+    """Controllers. Which they are says the mapping file; `ports` are further ones, such as send MIDI clock: parts of
+    their names, or `*` for all.
 
     `backend` is `alsa` or `jack`, `core` or `winmm`; empty is what is usual on this system.
     """

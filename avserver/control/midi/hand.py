@@ -10,7 +10,7 @@ from avserver.control.midi.controls import Control, Move
 from avserver.control.midi.decoder import Decoder
 from avserver.control.midi.grip import Grip
 from avserver.control.midi.knob import COMMANDS
-from avserver.control.midi.link import Inbox, Link, named
+from avserver.control.midi.link import ANY, Inbox, Link, meant
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch import Patch
 
@@ -57,7 +57,7 @@ class MidiHand:
         self._links: tuple[Link, ...] = ()
         self._decoders: dict[Link, Decoder] = {}
         self._bound: dict[tuple[Link, Control], list[Grip]] = {}
-        self._plugged: list[tuple[Link, Grip]] = []
+        self._plugged: set[tuple[Link, Grip]] = set()
         self.coalesced = 0
         self._complaint = ""
         self.take(patch, table)
@@ -72,7 +72,8 @@ class MidiHand:
             if kept is not None:
                 old.remove(kept)
             self._grips.append(kept or Grip(knob, param))
-        self._ports.want(frozenset(knob.port for knob in patch.midi))
+        heard = any(modulation.source.startswith("midi ") for modulation in patch.modulations)
+        self._ports.want(frozenset([*(knob.port for knob in patch.midi), *([ANY] if heard else [])]))
         self._bind()
 
     def status(self) -> dict[str, str | int]:
@@ -122,17 +123,16 @@ class MidiHand:
         self._bind()
 
     def _bind(self) -> None:
-        """Find the controller of every knob: the first whose port's name contains what the knob names."""
-        was = {id(grip): link for link, grip in self._plugged}
-        self._bound, self._plugged = {}, []
+        """Find the controllers of every knob."""
+        links = {link.name: link for link in reversed(self._links)}
+        was, self._bound, self._plugged = self._plugged, {}, set()
         for grip in self._grips:
-            link = next((link for link in self._links if named(grip.knob.port, link.name)), None)
-            if link is None:
-                continue
-            if was.get(id(grip)) != link:
-                grip.plug()
-            self._plugged.append((link, grip))
-            self._bound.setdefault((link, grip.knob.control), []).append(grip)
+            for name in meant(grip.knob.port, [link.name for link in self._links]):
+                plugged = links[name], grip
+                if plugged not in was:
+                    grip.plug()
+                self._plugged.add(plugged)
+                self._bound.setdefault((links[name], grip.knob.control), []).append(grip)
 
     def _show(self, values: Mapping[str, Value], now: Mapping[str, Value], now_s: float) -> None:
         """Send feedback. What has just been turned is shown at the next frame, when it is known to have been done.

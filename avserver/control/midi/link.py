@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # Two seconds of the densest stream that a USB controller sends; beyond that the oldest are of no interest to anyone.
@@ -21,16 +22,19 @@ class Link:
     number: int
 
 
-# Means any controller; ALSA's loop from every program to every other is none.
+# Means every controller; ALSA's loop from every program to every other is none.
 ANY = "*"
 _LOOP = "midi through"
 
 
-def named(part: str, name: str) -> bool:
-    """Tell whether a port is meant: `part` is in its name, upper and lower case being the same."""
+def meant(part: str, names: Iterable[str]) -> list[str]:
+    """Return the names of the ports that are meant by a part of a name: the first that has it, or all for ANY.
+
+    Upper and lower case are the same.
+    """
     if part == ANY:
-        return _LOOP not in name.casefold()
-    return part.casefold() in name.casefold()
+        return [name for name in names if _LOOP not in name.casefold()]
+    return [name for name in names if part.casefold() in name.casefold()][:1]
 
 
 Received = tuple[Link, bytes, float]

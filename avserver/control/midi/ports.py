@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avserver.control.midi.driver import Driver, Names
-from avserver.control.midi.link import Inbox, Link, named
+from avserver.control.midi.link import ANY, Inbox, Link, meant
 from avserver.errors import MidiError
 
 _log = logging.getLogger(__name__)
@@ -138,11 +138,14 @@ class MidiPorts:
         if self._everything:
             return [(name, None) for name in names.inputs]
         pairs: dict[str, str | None] = {}
-        for part in sorted(self._wanted):
-            found = _first(part, names.inputs)
-            if found is not None and found not in pairs:
+        for part in sorted(self._wanted - {ANY}):
+            for found in meant(part, names.inputs):
                 # ALSA calls both ways the same; others tell them apart, but both bear the controller's name.
-                pairs[found] = found if found in names.outputs else _first(part, names.outputs)
+                pairs.setdefault(
+                    found, found if found in names.outputs else next(iter(meant(part, names.outputs)), None)
+                )
+        for found in meant(ANY, names.inputs) if ANY in self._wanted else ():
+            pairs.setdefault(found, found if found in names.outputs else None)
         return list(pairs.items())
 
     def _join(self, name: str, output: str | None) -> None:
@@ -210,7 +213,3 @@ def received_at(last_s: float, since_last_s: float, now_s: float) -> float:
     """
     noted_s = last_s + since_last_s
     return noted_s if now_s - _TRUSTED_S <= noted_s <= now_s else now_s
-
-
-def _first(part: str, names: Iterable[str]) -> str | None:
-    return next((name for name in names if named(part, name)), None)

@@ -187,6 +187,15 @@ def test_only_the_controller_that_is_named_is_listened_to() -> None:
     assert bench["/noise/speed"] == 0.0
 
 
+def test_a_star_is_every_controller_but_alsas_loop() -> None:
+    bench = Bench(table("cc 1 7", "/noise/speed", JUMP, port="*"), "Midi Through:Midi Through Port-0 14:0", "a", "b")
+    for port, speed in ((0, 1.0), (1, 8.0)):
+        bench.play("B0 07 7F", port=port)
+        assert bench["/noise/speed"] == speed
+    bench.play("B0 07 00", port=2)
+    assert bench["/noise/speed"] == 0.0
+
+
 def test_lights_follow_others_but_not_the_fader_itself() -> None:
     bench = Bench(
         table("cc 1 7", "/output/opacity")

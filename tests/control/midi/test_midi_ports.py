@@ -101,7 +101,7 @@ def play_and_look(show: Show, controller: Controller) -> None:
 
 
 def test_a_controller_is_played_and_shown_unplugged_and_plugged_in_again(jack_midi) -> None:
-    ports = MidiPorts("jack")
+    ports = MidiPorts("jack", also=["*"])
     try:
         show = Show(ports)
         for _ in range(2):
