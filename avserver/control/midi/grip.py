@@ -43,7 +43,10 @@ class Grip:
         return self.knob.feedback and self.param is not None and self.param.kind is not Kind.TRIGGER
 
     def turn(self, move: Move, values: Mapping[str, Value], now_s: float) -> tuple[object, ...] | None:
-        """Return what is said to the target when its control is moved; None says nothing. `values`: the knobs stand."""
+        """Return what is said to the target when its control is moved, as it takes it; None says nothing.
+
+        `values` is where the parameters stand.
+        """
         if self.continuous:
             return self._position(move, values, now_s)
         pressed, self._pressed = self._pressed, move.pressed
@@ -103,21 +106,24 @@ class Grip:
         return self.param.kind is not Kind.FLOAT and self.param.coerce(self.knob.scaled(position)) == value
 
     def _go(self, position: float) -> tuple[object, ...]:
-        assert self.param is not None
         position = min(max(position, 0.0), 1.0)
-        value = self.param.coerce(self.knob.scaled(position))
+        value = self._worth(self.knob.scaled(position))
         self._put = position, value
         return (value,)
 
     def _momentary(self, move: Move) -> tuple[object, ...]:
         low, high = self.knob.output_range
         if not move.pressed:
-            return (low,)
-        return (low + (high - low) * move.position if self.knob.velocity else high,)
+            return (self._worth(low),)
+        return (self._worth(low + (high - low) * move.position if self.knob.velocity else high),)
 
-    def _toggled(self, values: Mapping[str, Value]) -> float:
+    def _toggled(self, values: Mapping[str, Value]) -> Value:
         low, high = self.knob.output_range
-        return high if not self._on(values[self.knob.target]) else low
+        return self._worth(low if self._on(values[self.knob.target]) else high)
+
+    def _worth(self, number: float) -> Value:
+        assert self.param is not None
+        return self.param.coerce(number)
 
     def _on(self, value: Value) -> bool:
         """Tell whether a button is lit: its value is set, or the parameter is nearer to what it is when pressed."""

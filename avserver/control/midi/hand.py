@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Hashable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from avserver.control.events import Event
 from avserver.control.hand import Moment
@@ -91,7 +91,7 @@ class MidiHand:
         received = self._ports.inbox.drain()
         if self._ports.links != self._links:
             self._plug(self._ports.links)
-        now = dict(values)
+        now: dict[str, Any] = dict(values)
         done: dict[object, _Said] = {}
         for link, message, received_s in received:
             decoder = self._decoders.get(link)
@@ -108,10 +108,10 @@ class MidiHand:
         if self._tell is not None and not move.steps:
             self._tell(f"midi {move.control}", move.position)
 
-    def _note(self, grip: Grip, said: tuple[object, ...], now: dict[str, Value], done: dict[object, _Said]) -> None:
+    def _note(self, grip: Grip, said: tuple[object, ...], now: dict[str, Any], done: dict[object, _Said]) -> None:
         """Write down what a grip says; what it says next within this frame is said to where the parameter is then."""
-        if grip.param is not None and said and grip.param.address in now:
-            now[grip.param.address] = grip.param.coerce(said[0])
+        if grip.knob.target in now:
+            now[grip.knob.target] = said[0]
         key = grip if grip.continuous else object()
         self.coalesced += done.pop(key, None) is not None
         done[key] = grip, said

@@ -1,11 +1,13 @@
 """Learning a knob: what was it that moved, and how it comes into the mapping file."""
 
+import json
 import threading
 from pathlib import Path
 
 import pytest
 from controller import Controller, until
 
+from avserver.cli import main
 from avserver.control.mapping import load_patch
 from avserver.control.midi.controls import Control
 from avserver.control.midi.learn import Lesson, append, lasting_name, learn
@@ -133,3 +135,10 @@ def test_nobody_moves_anything(jack_midi) -> None:
 def test_an_unknown_parameter_is_refused_before_anybody_moves_anything() -> None:
     with pytest.raises(ParamError, match="did you mean '/noise/strength'"):
         learn(Lesson(to="/noise/strenght"), str, str)
+
+
+def test_the_command_line_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["midi", "learn", "--to", "/noise/strenght"]) == 2
+    assert "did you mean '/noise/strength'?" in capsys.readouterr().err
+    assert main(["devices", "--json"]) == 0
+    assert {"midi_inputs", "midi_outputs", "midi_problem"} <= set(json.loads(capsys.readouterr().out))
