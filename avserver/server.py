@@ -209,6 +209,7 @@ class Server:
         stack.enter_context(self._librarian)
         self._osc = OscServer(show.osc.host, show.osc.port, queue)
         stack.callback(self._osc.close)
+        self._inputs = Inputs()
         self._midi = self._open_midi(stack, table)
         self._zeromq: ZeroMqOutput | None = None
         self._preview: WebPreview | None = None
@@ -249,6 +250,7 @@ class Server:
                 told=self._told,
                 listening=Listening(recurring_segments=show.audio.recurring_segments),
                 chance=random.SystemRandom(),
+                inputs=self._inputs,
                 hands=(self._presets, *([self._midi] if self._midi else [])),
             ),
             clock=WallClock(show.frame.fps),
@@ -266,7 +268,7 @@ class Server:
             return None
         ports = MidiPorts(midi.backend, also=midi.ports)
         stack.callback(ports.close)
-        return MidiHand(ports, self._patch, table)
+        return MidiHand(ports, self._patch, table, self._inputs.put)
 
 
 def serve(show: Show, say: Callable[[str], None]) -> None:
