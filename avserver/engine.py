@@ -10,15 +10,18 @@ from avserver.analysis.delayed import Delayed
 from avserver.analysis.knobs import Knobs
 from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
-from avserver.control.events import EventQueue
+from avserver.control.events import Event, EventQueue
 from avserver.control.hand import Hand, Moment
 from avserver.control.inputs import Inputs
 from avserver.control.mapper import Mapper
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.params import Params, ParamTable, Value
 from avserver.control.patch import Patch, former_names
+from avserver.control.quantiser import Quantiser
 from avserver.control.reseed import Reseeder
 from avserver.control.signal_knobs import SignalKnobs
+from avserver.control.tempo_sources import Turned
+from avserver.control.transport import Transport
 from avserver.frame_spec import FrameSpec, Mix, ModelShape
 from avserver.generator.relay import Relay
 from avserver.generator.role import Role
@@ -40,6 +43,7 @@ class Watcher(Protocol):
         """Take note that there are other parameters now."""
 
 
+TAP_ADDRESS = "/tempo/tap"
 # Which role a show shall play: of a model's number and the patch.
 Casting = Callable[[int, Patch], Role]
 
@@ -65,9 +69,12 @@ class Engine:
         meter: Meter,
         reseeder: Reseeder,
         inputs: Inputs,
+        transport: Transport | None = None,
         hands: Sequence[Hand] = (),
     ) -> None:
         self.patch = patch
+        self.transport = transport or Transport()
+        self._quantiser = Quantiser()
         self._ears = ears
         self._queue = queue
         self._desk = desk
@@ -94,6 +101,11 @@ class Engine:
         """The number that seeds came from when they were last drawn, -1 before."""
         return self._reseeder.last
 
+    @property
+    def pending(self) -> list[str]:
+        """The addresses of what waits for a beat or a bar."""
+        return self._quantiser.pending
+
     def take(self, patch: Patch, table: ParamTable) -> None:
         """Play another patch from the next step on; what is the same in both goes on as it was.
 
@@ -113,16 +125,19 @@ class Engine:
     def step(self, tick: Tick, now_unix_s: float) -> Params:
         """Decide a tick; `spec` then says what to draw. `now_unix_s` is when events with a time tag are due by."""
         with self._meter.time("control"):
-            moment = Moment(tick.t_s, now_unix_s)
+            moment = Moment(tick.t_s, now_unix_s, *self.transport.foretell(tick.t_s), self.transport.quantum)
             events = [event for hand in self._hands for event in hand.events(moment, self._desk.values)]
             events += self._inputs.hear(self._queue.drain(now_unix_s))
+            events = self._quantiser.due(events, moment, self._desk.values)
             fired = self._desk.apply(events)
             if turns := self._reseeder.events(fired, self._desk.values, self.patch.choirs):
                 self._desk.apply(turns)
             if "/panic" in fired:
                 self._inputs.forget()
+            self.transport.turn(Turned(tick.t_s, self._desk.values, fired, _taps_s(events, fired, moment)))
         with self._meter.time("analysis"):
             heard = self._ears.until(tick.t_s, float(self._desk.values["/audio/delay_ms"]) / 1e3)
+            heard = self.transport.conduct(heard)
         with self._meter.time("mapping"):
             # As they were a frame ago: what is heard may itself move them. A panic waits for nothing.
             turned = self.params.values if self.params and "/panic" not in fired else self._desk.values
@@ -147,6 +162,14 @@ class Engine:
         assert self.params is not None, "no step has been taken"
         with self._meter.time("scene"):
             return self._scene.spec(self._tick.index, self._tick.t_s, self.params, model)
+
+
+def _taps_s(events: Sequence[Event], fired: frozenset[str], moment: Moment) -> list[float]:
+    """Return the show times of the frame's taps (s): when each arrived, for frames are too coarse for a tempo."""
+    if TAP_ADDRESS not in fired:
+        return []
+    arrived = [event.due_unix_s or event.received_unix_s for event in events if event.address == TAP_ADDRESS]
+    return sorted(moment.t_s - max(0.0, moment.unix_s - (unix_s or moment.unix_s)) for unix_s in arrived or [None])
 
 
 def _knobs(params: Params) -> Knobs:
@@ -224,6 +247,8 @@ class LiveShow:
             "onsets": self._engine.onsets,
             "segment": self._engine.segment,
             "reseed_from": self._engine.reseed_from,
+            **self._engine.transport.status(),
+            "quantise_pending": " ".join(self._engine.pending),
             **{f"ms.{stage}": round(ms, 3) for stage, ms in self._meter.medians_ms().items()},
         }
 

@@ -6,6 +6,7 @@ AvserverError
 │   ├── MappingError          a mapping file
 │   ├── ParamError            an unknown parameter, or a value of the wrong type
 │   ├── PresetError           a preset that there is not, or that cannot be read, written or called so
+│   ├── TempoError            a source of tempo that cannot be had
 │   ├── AudioError            sound that cannot be had: a song, a device, an address
 │   ├── MidiError             MIDI ports that cannot be had
 │   ├── ModelError            a model file that is not one, or does not fit
@@ -39,6 +40,10 @@ class ParamError(UserError):
 
 class PresetError(UserError):
     """A preset that there is not, or that cannot be read, written or called so."""
+
+
+class TempoError(UserError):
+    """A source of tempo that cannot be had."""
 
 
 class AudioError(UserError):

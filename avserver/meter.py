@@ -40,6 +40,10 @@ class Meter:
         recent = [at for at in self._shown_s if at > now_s - _FPS_WINDOW_S]
         return len(recent) / _FPS_WINDOW_S
 
+    def median_s(self, stage: str) -> float:
+        """Return the median duration of a stage (s), 0 before its first."""
+        return median(self._durations_s.get(stage) or (0.0,))
+
     def medians_ms(self) -> dict[str, float]:
         """Return the median duration of each stage (ms)."""
         return {stage: 1e3 * median(durations) for stage, durations in self._durations_s.items()}

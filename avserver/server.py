@@ -36,6 +36,7 @@ from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
 from avserver.control.reseed import Reseeder
 from avserver.control.told import Told, refusals
+from avserver.control.transport import Transport
 from avserver.engine import Engine, LiveShow
 from avserver.errors import ParamError
 from avserver.frame_ring import FrameRing
@@ -66,6 +67,7 @@ def build_engine(
     hands: Sequence[Hand] = (),
     chance: random.Random | None = None,
     inputs: Inputs | None = None,
+    transport: Transport | None = None,
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered.
 
@@ -83,6 +85,7 @@ def build_engine(
         meter=meter,
         reseeder=Reseeder(chance or random.Random(0)),  # noqa: S311  (nothing here is a secret)
         inputs=inputs or Inputs(),
+        transport=transport,
         hands=hands,
     )
 
@@ -235,6 +238,13 @@ class Server:
             settings = WorkerSettings(role, (width_px, height_px), ring.name, show.model.threads)
             return RenderWorker(settings, ring)
 
+        clock = WallClock(show.frame.fps)
+        transport = Transport(
+            began_s=lambda: clock.start_s,
+            latency_s=lambda: meter.median_s("tick_to_output"),
+            complain=desk.complain,
+        )
+        stack.callback(transport.close)
         relay = Relay(hire)
         stack.callback(relay.close)
         # Loading takes seconds: it begins before all else.
@@ -252,8 +262,9 @@ class Server:
                 chance=random.SystemRandom(),
                 inputs=self._inputs,
                 hands=(self._presets, *([self._midi] if self._midi else [])),
+                transport=transport,
             ),
-            clock=WallClock(show.frame.fps),
+            clock=clock,
             relay=relay,
             casting=self._models.role,
             publisher=Publisher(outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),

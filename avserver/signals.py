@@ -67,6 +67,9 @@ class Signals:
         segment_confidence: in [0, 1], how sure it is that the music still has the segment's tempo.
         segment_s: show time at which the segment began (s), which is before it was known.
         novelty: in [0, 1], how sure it is that the music has another tempo than the segment's.
+        bar: bars since the first.
+        bar_phase: in [0, 1), 0 where a bar begins.
+        playing: whether the beat's source plays; what is heard always does.
     """
 
     t_s: float
@@ -96,6 +99,9 @@ class Signals:
     segment_confidence: float = 0.0
     segment_s: float = 0.0
     novelty: float
+    bar: int = 0
+    bar_phase: float = 0.0
+    playing: bool = True
 
     def level(self, name: str) -> float:
         """Return the signal of that name (one of LEVEL_NAMES) as a float. Raises KeyError for another name."""
@@ -110,7 +116,7 @@ def _levels() -> dict:  # type: ignore[type-arg]
             "loudness_lufs", "loudness_short_lufs", "centroid_hz", "flatness", "tuning_hz",
             "pitch_hz", "pitch_confidence", "bass_pitch_hz", "bass_pitch_confidence",
             "tempo_bpm", "beat_phase", "beat", "beats", "beat_s", "beat_confidence",
-            "segment", "segment_confidence", "segment_s", "novelty",
+            "bar", "bar_phase", "playing", "segment", "segment_confidence", "segment_s", "novelty",
         )
     }  # fmt: skip
     for stem in STEMS:

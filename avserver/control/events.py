@@ -29,6 +29,7 @@ class Event:
         due_unix_s: when it is to be executed (an OSC time tag); None is at once.
         outside: whether the address is not one of ours, but goes as it is.
         glide_s: how long what it turns is to take, 0 at once (s); None leaves that to the parameter.
+        received_unix_s: when it arrived, for taps; None is now.
     """
 
     address: str
@@ -38,6 +39,7 @@ class Event:
     due_unix_s: float | None = None
     outside: bool = False
     glide_s: float | None = None
+    received_unix_s: float | None = None
 
 
 class EventQueue:

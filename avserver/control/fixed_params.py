@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
-from avserver.control.param_makers import bool_param, float_param, int_param, trigger_param
+from avserver.control.param_makers import bool_param, choice_param, float_param, int_param, trigger_param
 from avserver.control.params import Kind, Param
 from avserver.control.patch_params import direction_params
+from avserver.control.quantiser import QUANTISE
+from avserver.control.tempo_source import AUDIO, TEMPO_SOURCES
 from avserver.signals import BANDS, STEMS
 
 # Directions of w that every show has. Each costs nothing while its amount is 0.
@@ -80,6 +82,33 @@ _TEMPO = (
     float_param("/tempo/fastest_bpm", 215.0, 40.0, 240.0, "no faster tempo is told: lower it for half", "bpm", 0.0),
 )
 
+# Whom the show keeps time with is part of the setting, not of the picture: a panic leaves it.
+_TIME = tuple(
+    param if param.kind is Kind.TRIGGER else replace(param, survives_panic=True)
+    for param in (
+        choice_param("/tempo/source", AUDIO, TEMPO_SOURCES, "who gives the beat"),
+        float_param(
+            "/tempo/bpm", 120.0, 20.0, 400.0, "tempo by hand; with link as source, that of the session", "bpm", 0.0
+        ),
+        trigger_param("/tempo/tap", "a beat, now; two and more tell the tempo of the source tap"),
+        int_param("/tempo/quantum", 4, 1, 16, "beats in a bar"),
+        float_param("/tempo/nudge_ms", 0.0, -500.0, 500.0, "how much earlier the beat is, but for audio", "ms", 0.0),
+        trigger_param("/tempo/downbeat", "a bar begins now"),
+        trigger_param("/tempo/start", "tap and manual: the beat goes on, with a bar; link: start the session"),
+        trigger_param("/tempo/stop", "tap and manual: the beat stands; link: stop the session"),
+        bool_param("/link/enable", False, "be in the Ableton Link session, whatever the source"),
+        bool_param("/link/start_stop", False, "share start and stop with the Link session"),
+        *(
+            choice_param(f"/quantise/{what}", "off", QUANTISE, f"what {text} waits for, if there is a tempo")
+            for what, text in (
+                ("preset", "the recall of a preset"),
+                ("segment", "a change of segment by hand"),
+                ("reseed", "reseeding"),
+            )
+        ),
+    )
+)
+
 _SEGMENT = (
     bool_param("/segment/auto", True, "tempo changes in the music switch the segment"),
     int_param("/segment/select", 0, 0, 127, "the segment to go to"),
@@ -145,6 +174,7 @@ FIXED: tuple[Param, ...] = (
     *_GRADE,
     *_FEEDBACK,
     *_TEMPO,
+    *_TIME,
     *_SEGMENT,
     *_RESEED,
     *_PRESET,

@@ -4,6 +4,7 @@ import logging
 import selectors
 import socket
 import threading
+import time
 from functools import partial
 
 from avserver.addresses import bound_socket
@@ -85,12 +86,23 @@ class OscServer:
             self._enqueue(bundle, source)
 
     def _enqueue(self, bundle: Bundle, source: Address) -> None:
-        reply = partial(self._reply, source)
+        reply, now_unix_s = partial(self._reply, source), time.time()
         events = []
         for message in bundle.messages:
             outside = not message.address.startswith(f"{ROOT}/")
             address = message.address if outside else message.address.removeprefix(ROOT)
-            events.append(Event(address, message.arguments, ("osc", *source), reply, bundle.due_unix_s, outside))
+            sender = ("osc", *source)
+            events.append(
+                Event(
+                    address,
+                    message.arguments,
+                    sender,
+                    reply,
+                    bundle.due_unix_s,
+                    outside=outside,
+                    received_unix_s=now_unix_s,
+                )
+            )
         if events:
             self._queue.put(*events)
 

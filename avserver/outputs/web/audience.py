@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import json
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -211,7 +212,7 @@ class Audience:
                 viewer.answers.append({"address": "/fail", "arguments": ["", reason]})
 
     def _event(self, viewer: Viewer, address: str, *arguments: object) -> Event:
-        return Event(address, arguments, viewer.sender, partial(self._reply, viewer))
+        return Event(address, arguments, viewer.sender, partial(self._reply, viewer), received_unix_s=time.time())
 
     def _reply(self, viewer: Viewer, address: str, *arguments: object) -> None:
         """Take an answer; called from the engine's thread."""
