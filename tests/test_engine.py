@@ -413,3 +413,44 @@ def test_presets_morph_the_same_twice_and_panic_ends_them(
 
 def seeds_of(spec: FrameSpec) -> set[int]:
     return {seed for term in spec.latents for seed in term.seeds}
+
+
+def test_a_segment_is_switched_in_the_first_frame_of_the_next_bar():
+    queue = EventQueue()
+    player = engine(Patch(), queue)
+    for address, value in (("/tempo/source", "manual"), ("/tempo/bpm", 110), ("/quantise/segment", "bar")):
+        queue.put(Event(address, (value,), "test", lambda *_: None))
+    segments = []
+    for tick in SongClock(FPS, 4.0):
+        if tick.index == 5:
+            queue.put(Event("/segment/next", (), "test", lambda *_: None))
+        player.step(tick, tick.t_s)
+        segments.append(player.segment)
+        assert player.pending == (["/segment/next"] if 5 <= tick.index < 44 else [])
+    # Four beats at 110 bpm are 2.18 s: tick 43 is at 2.15 s, tick 44 at 2.2 s.
+    assert segments == [0] * 44 + [1] * 36
+
+
+def test_oscillators_follow_the_tempo_that_is_set_by_hand():
+    patch = parse_patch('[[modulate]]\nfrom = "beat.saw"\nto = "/output/opacity"\nbeats = 2\n', file="test.toml")
+    queue = EventQueue()
+    player = engine(patch, queue)
+    queue.put(Event("/tempo/source", ("manual",), "test", lambda *_: None))
+    queue.put(Event("/tempo/bpm", (90,), "test", lambda *_: None))
+    for tick in SongClock(FPS, 5.0):
+        params = player.step(tick, tick.t_s)
+        assert params["/output/opacity"] == pytest.approx(tick.t_s * 90 / 60 / 2 % 1, abs=1e-6)
+
+
+def test_taps_count_from_when_they_arrived():
+    queue = EventQueue()
+    player = engine(Patch(), queue)
+    queue.put(Event("/tempo/source", ("tap",), "test", lambda *_: None))
+    taps_s = [0.51 + 0.437 * number for number in range(6)]
+    for tick in SongClock(10, 4.0):  # frames much coarser than taps
+        while taps_s and taps_s[0] <= tick.t_s:
+            queue.put(Event("/tempo/tap", (), "test", lambda *_: None, received_unix_s=taps_s.pop(0)))
+        player.step(tick, tick.t_s)
+    assert player.signals is not None
+    assert player.signals.tempo_bpm == pytest.approx(60 / 0.437)
+    assert player.signals.beat_phase == pytest.approx((player.signals.t_s - 0.51) / 0.437 % 1, abs=1e-6)

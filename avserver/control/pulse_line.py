@@ -103,12 +103,12 @@ class PulseLine:
         missed = round(late) if late >= _MISSED else 0
         # A young line is itself uncertain.
         tolerance_s = _DEVIATIONS * self._jitter_s * (1 + 12 / len(self._pulses))
+        self.lost += self._owed
+        self._owed = missed
         if abs(late) * self._slope_s <= tolerance_s:
-            self.lost += self._owed
             self._accept(at_s)
         else:
             self._suspect(at_s, late, missed)
-        self._owed = missed
 
     def _accept(self, at_s: float) -> None:
         self.number += 1
@@ -131,7 +131,6 @@ class PulseLine:
             self._strays.clear()
         if not self._strays:
             self._side, self._before = late, (self.number, self.lost)
-        self.lost += self._owed
         self.number += 1 + missed
         self._strays.append((self.number, at_s))
         if len(self._strays) == _IN_A_ROW:
@@ -144,7 +143,7 @@ class PulseLine:
         """
         number, self.lost = self._before
         strays = [(number + i, at_s) for i, (_, at_s) in enumerate(self._strays, start=1)]
-        self.number = strays[-1][0]
+        self.number, self._owed = strays[-1][0], 0
         self._strays.clear()
         pulses = [*self._pulses, *strays]
         jitter_s = self._jitter_s

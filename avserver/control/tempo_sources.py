@@ -80,7 +80,7 @@ class TempoSources:
         if source != self.chosen:
             self._choose(source, line, bpm, float(knobs["/tempo/bpm"]))
         elif self._bpm_knob not in (None, knobs["/tempo/bpm"]):
-            self._turn_tempo(float(knobs["/tempo/bpm"]), turned.t_s)
+            self._turn_tempo(float(knobs["/tempo/bpm"]), line.at_s)
         self._bpm_knob = knobs["/tempo/bpm"]
         for at_s in turned.taps_s:
             self._take_tap(at_s)
@@ -107,6 +107,7 @@ class TempoSources:
             self._own.playing = True
 
     def _turn_tempo(self, bpm: float, t_s: float) -> None:
+        """Have another tempo since the last frame."""
         if self.chosen == MANUAL:
             self._own.turn(bpm, t_s + self._nudge_s)
         elif self.chosen == LINK and self._began_s:

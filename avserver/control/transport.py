@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 
 from avserver.control.beat_line import BeatLine
-from avserver.control.tempo_source import AUDIO, MANUAL, TAP, Reading
+from avserver.control.tempo_source import AUDIO, LINK, MANUAL, TAP, Reading
 from avserver.control.tempo_sources import TempoSources, Turned
 from avserver.signals import Signals
 
@@ -78,7 +78,8 @@ class Transport:
         self._sources.turn(turned, self._line, self._bpm)
         if self._sources.chosen != before:
             self._hand_over(turned.t_s)
-        if "/tempo/start" in turned.fired:
+        if "/tempo/start" in turned.fired and self._sources.chosen == LINK:
+            # Alone in its session Link begins a bar now; among others nothing moves.
             self._jumps, self._shift = None, 0
         if "/tempo/downbeat" in turned.fired and self._sources.chosen not in (TAP, MANUAL):
             self._begin_bar()
@@ -127,7 +128,8 @@ class Transport:
         assert self._offset is not None
         self._bpm, self._playing, self._beat_s = signals.tempo_bpm or self._bpm, True, signals.beat_s
         self._line.go(signals.beats + self._offset, signals.t_s)
-        return signals if self._line.beats == signals.beats else dataclasses.replace(signals, beats=self._line.beats)
+        beats = self._line.beats
+        return signals if beats == signals.beats else dataclasses.replace(signals, beats=beats, beat_phase=beats % 1.0)
 
     def _lead(self, signals: Signals) -> Signals:
         """Follow the source, and put its beat where the one that is heard was."""
