@@ -46,8 +46,8 @@ class AbletonLink:
         if self._link is not None:
             self._link.startStopSyncEnabled = shared
 
-    def join(self, bpm: float) -> None:
-        """Take part. A session that there is keeps its tempo; `bpm` is that of one that begins with us.
+    def join(self, bpm: float, beats: float, at_s: float, quantum: float) -> None:
+        """Take part. A session that there is keeps its tempo and its beat; one that begins with us has these.
 
         Raises TempoError if Link is not installed.
         """
@@ -58,7 +58,18 @@ class AbletonLink:
         # A new peer each time: one that was in a session before would bring that one's tempo into this.
         self._link = link.Link(min(max(bpm, SLOWEST_BPM), FASTEST_BPM))
         self._link.startStopSyncEnabled = self._start_stop
+        self.align(beats, at_s, quantum)
         self._link.enabled = True
+
+    def align(self, beats: float, at_s: float, quantum: float) -> None:
+        """Have that count at that time (s), so that nothing changes for us in a session that begins with us.
+
+        Where there are others it is their phase in the bar that counts, and only our number of bars follows.
+        """
+        if self._link is not None:
+            state = self._link.captureAppSessionState()
+            state.requestBeatAtTime(beats, self._micros(at_s), quantum)
+            self._link.commitAppSessionState(state)
 
     def leave(self) -> None:
         """Take part no longer; the session goes on without us."""

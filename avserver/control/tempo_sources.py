@@ -66,17 +66,17 @@ class TempoSources:
             return self._own.reading(t_s)
         if self._began_s is None:
             return None
-        shown_s = self._began_s() + t_s + self._latency_s()
         if self.chosen == LINK:
-            return self.link.reading(shown_s, self.quantum)
-        return self.midi.reading(shown_s) if self.chosen == MIDI else None
+            return self.link.reading(self._shown_s(t_s), self.quantum)
+        return self.midi.reading(self._shown_s(t_s)) if self.chosen == MIDI else None
 
     def turn(self, turned: Turned, line: BeatLine, bpm: float) -> None:
         """Obey. Who begins to lead goes on from the line, at `bpm` if it has no tempo of its own."""
         knobs = turned.knobs
         self.quantum, self._nudge_s = int(knobs["/tempo/quantum"]), float(knobs["/tempo/nudge_ms"]) / 1e3
         source = TEMPO_SOURCES[int(knobs["/tempo/source"])]
-        self._take_part(source == LINK or bool(knobs["/link/enable"]), bool(knobs["/link/start_stop"]), bpm)
+        self._share_start_stop(bool(knobs["/link/start_stop"]))
+        self._take_part(source == LINK or bool(knobs["/link/enable"]), line, bpm)
         if source != self.chosen:
             self._choose(source, line, bpm, float(knobs["/tempo/bpm"]))
         elif self._bpm_knob not in (None, knobs["/tempo/bpm"]):
@@ -99,7 +99,10 @@ class TempoSources:
         self.chosen = source
         if source in (LINK, MIDI) and self._began_s is None:
             self._fail(f"{source} leads live shows only; a song that is rendered follows audio, tap or manual")
-        elif source != LINK:
+        elif source == LINK:
+            if not self.link.peers:
+                self.link.align(line.beats, self._shown_s(line.at_s + self._nudge_s), self.quantum)
+        else:
             self.complaint = ""
         if source in (TAP, MANUAL):
             self._own.begin(line.beats, line.at_s + self._nudge_s)
@@ -132,10 +135,17 @@ class TempoSources:
         elif self.chosen == LINK and self._began_s:
             self.link.play(False, self._began_s() + t_s, self.quantum)
 
-    def _take_part(self, wanted: bool, start_stop: bool, bpm: float) -> None:
+    def _shown_s(self, t_s: float) -> float:
+        """Return when the frame of a show time is shown (s, time.monotonic)."""
+        assert self._began_s is not None
+        return self._began_s() + t_s + self._latency_s()
+
+    def _share_start_stop(self, shared: bool) -> None:
+        if shared != self.link.start_stop:
+            self.link.start_stop = shared
+
+    def _take_part(self, wanted: bool, line: BeatLine, bpm: float) -> None:
         """Join the Link session or leave it. What cannot be had is said once, not at every frame."""
-        if start_stop != self.link.start_stop:
-            self.link.start_stop = start_stop
         if wanted == self._wants_link:
             return
         self._wants_link = wanted
@@ -143,7 +153,8 @@ class TempoSources:
             self.link.leave()
         elif self._began_s is not None:
             try:
-                self.link.join(bpm or _START_BPM)
+                at_s = self._shown_s(line.at_s + self._nudge_s)
+                self.link.join(bpm or _START_BPM, line.beats, at_s, self.quantum)
                 self.complaint = ""
             except TempoError as err:
                 self._fail(str(err))
