@@ -84,7 +84,7 @@ class Engine:
         self._reseeder = reseeder
         self._inputs = inputs
         self._inputs.take(patch.inputs(), patch.osc)
-        self._hands = hands
+        self._hands = (self.transport, *hands)
         self._signal_knobs = SignalKnobs()
         self._tick = Tick(0, 0.0)
         self.signals: Signals | None = None

@@ -454,3 +454,7 @@ def test_taps_count_from_when_they_arrived():
     assert player.signals is not None
     assert player.signals.tempo_bpm == pytest.approx(60 / 0.437)
     assert player.signals.beat_phase == pytest.approx((player.signals.t_s - 0.51) / 0.437 % 1, abs=1e-6)
+    # The knob was taken along: a tempo by hand goes on from there.
+    queue.put(Event("/tempo/source", ("manual",), "test", lambda *_: None))
+    player.step(Tick(41, 4.1), 4.1)
+    assert player.signals.tempo_bpm == pytest.approx(60 / 0.437, abs=0.001)

@@ -90,9 +90,17 @@ _TIME = tuple(
         float_param(
             "/tempo/bpm", 120.0, 20.0, 400.0, "tempo by hand; with link as source, that of the session", "bpm", 0.0
         ),
-        trigger_param("/tempo/tap", "a beat, now; two and more tell the tempo of the source tap"),
+        trigger_param("/tempo/tap", "a beat, now; with the source tap, two and more are the tempo"),
         int_param("/tempo/quantum", 4, 1, 16, "beats in a bar"),
-        float_param("/tempo/nudge_ms", 0.0, -500.0, 500.0, "how much earlier the beat is, but for audio", "ms", 0.0),
+        float_param(
+            "/tempo/nudge_ms",
+            0.0,
+            -500.0,
+            500.0,
+            "how much earlier the beat is, with every source but audio",
+            "ms",
+            0.0,
+        ),
         trigger_param("/tempo/downbeat", "a bar begins now"),
         trigger_param("/tempo/start", "tap and manual: the beat goes on, with a bar; link: start the session"),
         trigger_param("/tempo/stop", "tap and manual: the beat stands; link: stop the session"),

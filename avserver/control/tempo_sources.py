@@ -12,6 +12,8 @@ from avserver.control.tap import Tap
 from avserver.control.tempo_source import AUDIO, LINK, MANUAL, MIDI, TAP, TEMPO_SOURCES, Reading
 from avserver.errors import TempoError
 
+# A knob is where the tempo is if it is this near (bpm); Link rounds beats to microseconds.
+_SAME_BPM = 0.01
 _START_BPM = 120.0  # of a Link session that begins with us, before any tempo is known
 
 
@@ -56,7 +58,8 @@ class TempoSources:
         self._tap, self._own = Tap(), FreeRun()
         self.chosen, self.quantum, self.complaint = AUDIO, 4, ""
         self._nudge_s = 0.0
-        self._bpm_knob: Value | None = None
+        self._bpm_knob: Value | None = None  # where it stood, and where it was put to follow the source
+        self._followed_bpm: Value | None = None
         self._wants_link = False
 
     def read(self, t_s: float) -> Reading | None:
@@ -79,7 +82,7 @@ class TempoSources:
         self._take_part(source == LINK or bool(knobs["/link/enable"]), line, bpm)
         if source != self.chosen:
             self._choose(source, line, bpm, float(knobs["/tempo/bpm"]))
-        elif self._bpm_knob not in (None, knobs["/tempo/bpm"]):
+        elif self._bpm_knob is not None and knobs["/tempo/bpm"] not in (self._bpm_knob, self._followed_bpm):
             self._turn_tempo(float(knobs["/tempo/bpm"]), line.at_s)
         self._bpm_knob = knobs["/tempo/bpm"]
         for at_s in turned.taps_s:
@@ -90,6 +93,16 @@ class TempoSources:
             self._start(turned.t_s)
         if "/tempo/downbeat" in turned.fired and self.chosen in (TAP, MANUAL):
             self._own.bar(turned.t_s)
+
+    def knob_bpm(self, knob_bpm: float, bpm: float) -> float | None:
+        """Return where the knob of the tempo belongs while Link or taps lead at `bpm`, None if it is there.
+
+        So a hand turns it from where the tempo is, and a tempo by hand goes on from there.
+        """
+        if self.chosen not in (LINK, TAP) or not bpm or abs(knob_bpm - bpm) < _SAME_BPM:
+            return None
+        self._followed_bpm = round(min(max(bpm, 20.0), 400.0), 3)
+        return None if self._followed_bpm == knob_bpm else self._followed_bpm
 
     def midi_state(self, t_s: float) -> str:
         """Return in a word how MIDI clock is."""

@@ -10,13 +10,17 @@ Only what asks for it makes the beat jump, forward: a start, a song position, th
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from avserver.control.beat_line import BeatLine
+from avserver.control.events import Event
+from avserver.control.hand import Moment
+from avserver.control.params import Value
 from avserver.control.tempo_source import AUDIO, LINK, MANUAL, TAP, Reading
 from avserver.control.tempo_sources import TempoSources, Turned
 from avserver.signals import Signals
 
+_SENDER = "the show"  # of what turns itself
 # The count has arrived where the heard one is when it is this near (beats).
 _ARRIVED = 1e-6
 
@@ -71,6 +75,11 @@ class Transport:
         reading = self._sources.read(t_s)
         bpm = self._bpm if reading is None else reading.bpm * reading.runs
         return bpm, self._follow(reading, t_s)
+
+    def events(self, moment: Moment, values: Mapping[str, Value]) -> list[Event]:
+        """Put the knob of the tempo where Link or the taps have it. A `Hand`."""
+        bpm = self._sources.knob_bpm(float(values["/tempo/bpm"]), moment.bpm)
+        return [] if bpm is None else [Event("/tempo/bpm", (bpm,), _SENDER, lambda *_: None)]
 
     def turn(self, turned: Turned) -> None:
         """Obey what was turned."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from avserver.control.fixed_params import FIXED
+from avserver.control.hand import Moment
 from avserver.control.params import ParamTable
 from avserver.control.tempo_sources import Turned
 from avserver.control.transport import Transport
@@ -40,13 +41,19 @@ class App:
         self.transport = Transport(began_s=lambda: began_s, complain=self.said.append)
         self._began_s = began_s
         self.knobs = TABLE.defaults()
+        self._turned: dict[str, object] = {}
         self.signals: Signals = heard()
 
     def turn(self, address: str, value: object) -> None:
-        self.knobs[address] = TABLE[address].coerce(value)
+        self._turned[address] = TABLE[address].coerce(value)
 
     def frame(self, *fired: str) -> Signals:
         t_s = time.monotonic() - self._began_s
+        moment = Moment(t_s, 0.0, *self.transport.foretell(t_s))
+        for event in self.transport.events(moment, self.knobs):
+            self.knobs[event.address] = event.arguments[0]
+        self.knobs.update(self._turned)
+        self._turned.clear()
         self.transport.turn(Turned(t_s, self.knobs, frozenset(fired)))
         self.signals = self.transport.conduct(heard(t_s))
         return self.signals
@@ -104,6 +111,10 @@ def test_tempo_1_changes_go_both_ways(app):
         app.until(lambda: peer.tempo == pytest.approx(133, abs=0.01))
         peer.ask("tempo", 87)
         app.until(lambda: app.signals.tempo_bpm == pytest.approx(87, abs=0.01))
+        app.frame()
+        assert app.knobs["/tempo/bpm"] == pytest.approx(87, abs=0.01)
+        app.play(0.2)
+        assert peer.tempo == pytest.approx(87, abs=0.01)
 
 
 def test_tempo_2_joining_does_not_change_the_tempo_of_a_session(app):

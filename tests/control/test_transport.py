@@ -260,6 +260,7 @@ fires = st.sets(st.sampled_from(["/tempo/downbeat", "/tempo/start", "/tempo/stop
 def test_whatever_is_turned_the_count_never_goes_back_and_is_foretold(script):
     show = Show(began_s=lambda: 0.0)
     clocked(show, 128, at_s=-1.0, beats=200)  # started before anybody followed it
+    show.play(0.3)  # until there is a beat
     for (name, value), fired, frames in script:
         show.turn(**{name: value})
         show.play(frames / FPS, fired=fired)

@@ -1,0 +1,108 @@
+"""How far the beat of frames is from that of another Link peer at the moment they arrive.
+
+The peer is this process; the show is a process of its own, started as a user starts it. Which phase drove a frame is
+read from the web page's signals, when the frame arrived from a ZeroMQ subscriber.
+"""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from avserver.bench.show import Subscriber
+from avserver.frame import Flags
+from avserver.server_process import HOST, ServerProcess
+
+_FPS = 30.0
+_BPM = 126.0
+# The show learns from its first seconds how long its frames take.
+_SETTLE_S = 6.0
+_FIND_EACH_OTHER_S = 10.0
+
+
+class Page:
+    """Somebody at the web page who notes the beat phase of frames by their index."""
+
+    def __init__(self, port: int) -> None:
+        self._url, self._origin = f"ws://{HOST}:{port}/ws", Origin(f"http://{HOST}:{port}")
+        self.phases: dict[int, float] = {}
+
+    def __enter__(self) -> "Page":
+        self._connection = connect(self._url, origin=self._origin)
+        self._thread = threading.Thread(target=self._run, name="page")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        for message in self._connection:
+            if isinstance(message, bytes):
+                continue
+            signals = json.loads(message).get("signals")
+            if signals:
+                self.phases[round(signals["t_s"] * _FPS)] = signals["beat_phase"]
+
+
+def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0) -> dict[str, float]:
+    """Play a show in a Link session with this process for `duration_s`, and return figures of its phase error.
+
+    They are in milliseconds, positive where a frame is ahead of the beat. Needs the extra `link`.
+    """
+    import link  # noqa: PLC0415  (an extra)
+
+    peer = link.Link(_BPM)
+    peer.enabled = True
+    server = ServerProcess(["--model", model, "--fps", str(_FPS), "--loop"], log=folder / "link.log", preview=True)
+    with server, Subscriber(server.zeromq) as subscriber:
+        server.wait_until("playing")
+        server.osc.send("/tempo/source", "link")
+        _wait_for(peer)
+        with Page(server.preview) as page:
+            time.sleep(_SETTLE_S)
+            begin_ns, offset_begin = time.time_ns(), _link_minus_unix_us(peer)
+            time.sleep(duration_s)
+            end_ns, offset_end = time.time_ns(), _link_minus_unix_us(peer)
+        state = peer.captureAppSessionState()
+        errors_ms = []
+        for arrival in subscriber.between(begin_ns, end_ns):
+            phase = page.phases.get(arrival.header.index)
+            if phase is None or Flags.REPEATED in arrival.header.flags:
+                continue
+            # The two clocks drift apart.
+            offset_us = np.interp(arrival.unix_ns, (begin_ns, end_ns), (offset_begin, offset_end))
+            expected = state.phaseAtTime(round(arrival.unix_ns / 1e3 + offset_us), 1.0)
+            errors_ms.append(((phase - expected + 0.5) % 1.0 - 0.5) * 60e3 / state.tempo())
+    peer.enabled = False
+    return {
+        "frames": len(errors_ms),
+        "median of the error (ms)": float(np.median(errors_ms)),
+        "median of its magnitude (ms)": float(np.median(np.abs(errors_ms))),
+        "95th percentile of its magnitude (ms)": float(np.percentile(np.abs(errors_ms), 95)),
+    }
+
+
+def _wait_for(peer: Any) -> None:
+    end_s = time.monotonic() + _FIND_EACH_OTHER_S
+    while not peer.numPeers():
+        if time.monotonic() > end_s:
+            raise RuntimeError("the show did not join the Link session")
+        time.sleep(0.05)
+
+
+def _link_minus_unix_us(peer: Any) -> float:
+    """Return how far Link's clock is ahead of Unix time (µs), by the closest of some comparisons."""
+    best = (float("inf"), 0.0)
+    for _ in range(20):
+        before_ns = time.time_ns()
+        link_us = peer.clock().micros()
+        took_ns = time.time_ns() - before_ns
+        best = min(best, (took_ns, link_us - (before_ns + took_ns / 2) / 1e3))
+    return best[1]
