@@ -4,6 +4,7 @@ The peer is this process; the show is a process of its own, started as a user st
 read from the web page's signals, when the frame arrived from a ZeroMQ subscriber.
 """
 
+import contextlib
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -43,12 +45,11 @@ class Page:
         self._thread.join()
 
     def _run(self) -> None:
-        for message in self._connection:
-            if isinstance(message, bytes):
-                continue
-            signals = json.loads(message).get("signals")
-            if signals:
-                self.phases[round(signals["t_s"] * _FPS)] = signals["beat_phase"]
+        with contextlib.suppress(ConnectionClosed):
+            for message in self._connection:
+                signals = json.loads(message).get("signals") if isinstance(message, str) else None
+                if signals:
+                    self.phases[round(signals["t_s"] * _FPS)] = signals["beat_phase"]
 
 
 def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0) -> dict[str, float]:
@@ -81,6 +82,8 @@ def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0
             expected = state.phaseAtTime(round(arrival.unix_ns / 1e3 + offset_us), 1.0)
             errors_ms.append(((phase - expected + 0.5) % 1.0 - 0.5) * 60e3 / state.tempo())
     peer.enabled = False
+    if not errors_ms:
+        raise RuntimeError("no frame arrived whose phase is known: the machine is too busy to measure")
     return {
         "frames": len(errors_ms),
         "median of the error (ms)": float(np.median(errors_ms)),

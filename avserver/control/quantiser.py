@@ -22,7 +22,7 @@ _GROUPS = {
     "/quantise/reseed": ("/reseed/all", "/choir/*/reseed"),
 }
 _PANIC, _RESEED_ALL = "/panic", "/reseed/all"
-# Of these a message without an argument is a question.
+# Of these a message without an argument, or with "?" as Resolume has it, is a question.
 _ASKABLE = frozenset({"/segment/select", "/preset/recall"})
 
 
@@ -75,7 +75,7 @@ class Quantiser:
 
 def _knob_of(event: Event) -> str | None:
     """Return the address of the knob that says what an event waits for, None if it is none of those that may wait."""
-    is_question = not event.arguments and event.address in _ASKABLE
+    is_question = event.address in _ASKABLE and event.arguments in ((), ("?",))
     # A button that is let go sends 0.
     is_release = event.address not in _ASKABLE and event.arguments[:1] == (0,)
     if is_question or is_release:

@@ -63,7 +63,12 @@ def test_each_choir_waits_for_itself_until_all_are_reseeded():
 
 def test_questions_and_buttons_let_go_do_not_wait():
     quantiser = Quantiser()
-    events = [event("/segment/next", 1), event("/segment/next", 0), event("/segment/select")]
+    events = [
+        event("/segment/next", 1),
+        event("/segment/next", 0),
+        event("/segment/select"),
+        event("/segment/select", "?"),
+    ]
     assert quantiser.due(events, at(0.1), KNOBS) == events[1:]
     assert quantiser.pending == ["/segment/next"]
 
