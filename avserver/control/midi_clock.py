@@ -33,24 +33,15 @@ class MidiClock:
     Without clocks it runs on at the last tempo, and takes up the count again where the clocks do.
     """
 
+    _told: float
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the sender."""
-        with self._lock:
-            self._line = PulseLine()
-            self._port: str | None = None
-            self._heard_s = -math.inf
-            self._playing = True  # as long as nobody said otherwise
-            self._has_position = False
-            self._next = 0  # number of the next clock that counts, from the start of the song
-            self._offset: int | None = None  # from numbers of the line to those of the song; None: the next clock tells
-            self._paused = False
-            self._told = 0.0
-            self._jumps = 0
-            self._lost = 0
+        self._port: str | None = None
+        self._heard_s = -math.inf
+        self._jumps = 0
+        self._lost = 0
+        self._forget()
 
     @property
     def lost(self) -> int:
@@ -70,21 +61,12 @@ class MidiClock:
         if not math.isfinite(received_s):
             return
         with self._lock:
-            if port != self._port and received_s < self._heard_s + LEFT_AFTER_S:
-                return
+            if port != self._port:
+                if received_s < self._heard_s + LEFT_AFTER_S:
+                    return
+                self._forget()
             self._port, self._heard_s = port, received_s
-            match message[0]:
-                case 0xF8:
-                    self._clock(received_s)
-                case 0xFA:
-                    self._go_to(0)
-                    self._play()
-                case 0xFB:
-                    self._play()
-                case 0xFC:
-                    self._stop()
-                case _ if len(message) == 3 and max(message[1:]) < 0x80:
-                    self._go_to((message[1] | message[2] << 7) * CLOCKS_PER_SIXTEENTH)
+            self._obey(message, received_s)
 
     def reading(self, at_s: float) -> Reading | None:
         """Return where the beat is at a time (s, time.monotonic), None while the tempo is unknown."""
@@ -92,12 +74,15 @@ class MidiClock:
             period_s = self._line.period_s
             if not period_s:
                 return None
-            runs = self._playing and self._offset is not None
-            if runs:
-                self._told = max(self._told, self._song_number(at_s) / CLOCKS_PER_BEAT)
+            beats = self._next / CLOCKS_PER_BEAT
+            runs = False
+            if self._playing and self._offset is not None:
+                runs = True
+                self._told = max(self._told, (self._line.number_at(at_s) + self._offset) / CLOCKS_PER_BEAT)
+                beats = self._told
             return Reading(
                 bpm=60 / (CLOCKS_PER_BEAT * period_s),
-                beats=self._told if runs else self._next / CLOCKS_PER_BEAT,
+                beats=beats,
                 playing=self._playing,
                 runs=runs,
                 in_bars=self._has_position,
@@ -114,8 +99,31 @@ class MidiClock:
                 return "stopped"
             return "locked" if now_s < self._line.last_s + FREE_AFTER_S else "free"
 
-    def _song_number(self, at_s: float) -> float:
-        return self._line.number_at(at_s) + (self._offset or 0)
+    def _forget(self) -> None:
+        """Know of no sender."""
+        self._line = PulseLine()
+        self._playing = True  # as long as nobody says otherwise
+        self._has_position = False
+        self._next = 0  # number of the next clock that counts, from the start of the song
+        self._offset: int | None = None  # from numbers of the line to those of the song; None: the next clock tells
+        self._told = 0.0  # the beat that was told last, which does not go back
+
+    def _obey(self, message: bytes, at_s: float) -> None:
+        kind = message[0]
+        if kind == _CLOCK:
+            self._clock(at_s)
+        elif kind == _START:
+            self._go_to(0)
+            self._playing = True
+        elif kind == _CONTINUE:
+            self._playing, self._offset = True, None
+        elif kind == _STOP:
+            self._playing = False
+        elif len(message) == 3 and max(message[1:]) < 0x80:
+            self._go_to((message[1] | message[2] << 7) * CLOCKS_PER_SIXTEENTH)
+
+    def _go_to(self, clock: int) -> None:
+        self._next, self._offset, self._has_position = clock, None, True
 
     def _clock(self, at_s: float) -> None:
         lost_before = self._line.lost
@@ -125,23 +133,9 @@ class MidiClock:
         self._line.pulse(at_s, resumed=paused)
         if not self._playing:
             return
-        if begins:
+        if self._offset is None:
             self._offset = self._next - self._line.number
             self._told = self._next / CLOCKS_PER_BEAT
             self._jumps += self._has_position
-        self._next = self._line.number + self._offset_known() + 1
+        self._next = self._line.number + self._offset + 1
         self._lost += self._line.lost - lost_before
-
-    def _offset_known(self) -> int:
-        assert self._offset is not None
-        return self._offset
-
-    def _go_to(self, clock: int) -> None:
-        self._next, self._offset = clock, None
-        self._has_position = True
-
-    def _play(self) -> None:
-        self._playing, self._offset = True, None
-
-    def _stop(self) -> None:
-        self._playing = False

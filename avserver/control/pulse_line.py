@@ -16,6 +16,8 @@ KEPT = 96
 FEWEST = 7
 # Periods (s) at tempi of 400 and 20 bpm are 0.00625 and 0.125; the first few are seen through their jitter.
 _SHORTEST_S, _LONGEST_S = 0.004, 0.2
+# After such a silence (s) nobody knows how many pulses are missing: none is counted.
+_PAUSE_S = 60.0
 # More jitter than this share of a period is no clock.
 _WILDEST = 0.25
 # This late, in periods, pulses are missing: more than any jitter worth following, and less than a whole period.
@@ -80,7 +82,7 @@ class PulseLine:
         """
         at_s = max(at_s, self.last_s)
         if self._is_known:
-            if resumed:
+            if resumed or at_s > self.last_s + _PAUSE_S:
                 self._move(at_s - self._time_of(self.number + 1))
                 self._accept(at_s)
             else:

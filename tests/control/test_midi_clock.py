@@ -199,7 +199,9 @@ messages = st.one_of(
     st.sampled_from([CLOCK] * 6 + [START, CONTINUE, STOP, position(2), b"\xf2", b"\xf2\x80\x00", b"", b"\x90\x40\x40"]),
     st.binary(max_size=4),
 )
-gaps_s = st.one_of(st.sampled_from([0.0, 0.02, 0.0208, 0.0212, 0.01]), st.floats(-0.1, 3.0), st.just(float("nan")))
+gaps_s = st.one_of(
+    st.sampled_from([0.0, 0.02, 0.0208, 0.0212, 0.01]), st.floats(-0.1, 3.0), st.floats(50, 1e6), st.just(float("nan"))
+)
 
 
 @settings(max_examples=150, deadline=None)
