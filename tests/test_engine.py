@@ -458,3 +458,26 @@ def test_taps_count_from_when_they_arrived():
     queue.put(Event("/tempo/source", ("manual",), "test", lambda *_: None))
     player.step(Tick(41, 4.1), 4.1)
     assert player.signals.tempo_bpm == pytest.approx(60 / 0.437, abs=0.001)
+
+
+def test_the_status_tells_of_the_beat_and_of_what_waits_for_it() -> None:
+    queue = EventQueue()
+    for address, value in (("/tempo/source", "manual"), ("/quantise/segment", "bar"), ("/segment/next", 1)):
+        queue.put(Event(address, (value,), "test", lambda *_: None))
+    player = engine(Patch(), queue)
+    for tick in SongClock(FPS, 0.2):
+        player.step(tick, tick.t_s)
+    queue.put(Event("/segment/next", (1,), "test", lambda *_: None))
+    player.step(Tick(4, 0.2), 0.2)
+    show = LiveShow(
+        engine=player,
+        clock=WallClock(FPS),
+        relay=Relay(lambda role: Notebook()),
+        casting=lambda number, patch: Role("test", Path("none"), MODEL),
+        publisher=Publisher([], fps=FPS, width_px=8, height_px=8),
+        meter=Meter(),
+    )
+    status = show.status()
+    assert (status["tempo_source"], status["tempo_bpm"], status["beats"]) == ("manual", 120.0, 0.4)
+    assert (status["link_peers"], status["midi_clock"], status["midi_clock_lost"]) == (0, "none", 0)
+    assert status["quantise_pending"] == "/segment/next"

@@ -1,5 +1,6 @@
 """MIDI clock: tempo and beats through jitter, loss, bursts and whatever else a cable brings."""
 
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -219,3 +220,16 @@ def test_nothing_that_comes_raises_or_sets_the_beat_back(told):
         )
         if now:
             assert 10 < now.bpm < 1000
+
+
+def test_one_thread_gives_messages_while_another_reads():
+    clock = MidiClock()
+    sender = threading.Thread(target=play, args=(clock, 1.0 + np.arange(2000) * period_s(120)))
+    sender.start()
+    beats = [0.0]
+    while sender.is_alive():
+        now = clock.reading(1.0)
+        beats.append(now.beats if now else 0.0)
+    sender.join()
+    assert all(before <= after for before, after in pairwise(beats))
+    assert clock.reading(1.0 + 1999 * period_s(120)).beats == pytest.approx(1999 / 24)
