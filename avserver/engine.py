@@ -11,10 +11,11 @@ from avserver.analysis.knobs import Knobs
 from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
 from avserver.control.events import Event, EventQueue
-from avserver.control.hand import Hand, Moment
+from avserver.control.hand import Hand
 from avserver.control.inputs import Inputs
 from avserver.control.mapper import Mapper
 from avserver.control.mapping_watch import MappingWatch
+from avserver.control.moment import Moment
 from avserver.control.params import Params, ParamTable, Value
 from avserver.control.patch import Patch, former_names
 from avserver.control.quantiser import Quantiser
@@ -84,7 +85,7 @@ class Engine:
         self._reseeder = reseeder
         self._inputs = inputs
         self._inputs.take(patch.inputs(), patch.osc)
-        self._hands = (self.transport, *hands)
+        self._hands: tuple[Hand, ...] = (self.transport, *hands)
         self._signal_knobs = SignalKnobs()
         self._tick = Tick(0, 0.0)
         self.signals: Signals | None = None

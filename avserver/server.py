@@ -213,7 +213,6 @@ class Server:
         self._osc = OscServer(show.osc.host, show.osc.port, queue)
         stack.callback(self._osc.close)
         self._inputs = Inputs()
-        self._midi = self._open_midi(stack, table)
         self._zeromq: ZeroMqOutput | None = None
         self._preview: WebPreview | None = None
         if show.zeromq.address:
@@ -245,6 +244,7 @@ class Server:
             complain=desk.complain,
         )
         stack.callback(transport.close)
+        self._midi = self._open_midi(stack, table, transport)
         relay = Relay(hire)
         stack.callback(relay.close)
         # Loading takes seconds: it begins before all else.
@@ -273,11 +273,11 @@ class Server:
             watchers=(self._preview,) if self._preview else (),
         )
 
-    def _open_midi(self, stack: ExitStack, table: ParamTable) -> MidiHand | None:
+    def _open_midi(self, stack: ExitStack, table: ParamTable, transport: Transport) -> MidiHand | None:
         midi = self._show.midi
         if not midi.enabled:
             return None
-        ports = MidiPorts(midi.backend, also=midi.ports)
+        ports = MidiPorts(midi.backend, also=midi.ports, clock=transport.clock)
         stack.callback(ports.close)
         return MidiHand(ports, self._patch, table, self._inputs.put)
 

@@ -1,31 +1,12 @@
 """Hand: whoever turns knobs from within the engine's thread: controllers, presets that morph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from avserver.control.events import Event
+from avserver.control.moment import Moment
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch import Patch
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When a frame is decided.
-
-    Attributes:
-        t_s: show time of the frame (s).
-        unix_s: time of the day (s, Unix).
-        bpm: the tempo; 0 if there is none, or if the beat stands.
-        beats: beats since the first, with a fraction, as it is foretold for this frame.
-        quantum: beats in a bar.
-    """
-
-    t_s: float
-    unix_s: float
-    bpm: float = 0.0
-    beats: float = 0.0
-    quantum: int = 4
 
 
 class Hand(Protocol):

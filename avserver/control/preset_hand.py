@@ -21,8 +21,8 @@ from functools import partial
 from avserver.control.desk import PANIC, SHOW, AtDesk, Command, Desk
 from avserver.control.events import ROOT, Event
 from avserver.control.fixed_params import MOST_MORPH_S
-from avserver.control.hand import Moment
 from avserver.control.librarian import Librarian
+from avserver.control.moment import Moment
 from avserver.control.morph import Morph, is_seed
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch import Patch

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 
 from avserver.control.events import Event
-from avserver.control.hand import Moment
+from avserver.control.moment import Moment
 from avserver.control.params import Value
 
 QUANTISE = ("off", "beat", "bar")
@@ -21,6 +21,8 @@ _GROUPS = {
     "/quantise/segment": ("/segment/next", "/segment/previous", "/segment/select"),
     "/quantise/reseed": ("/reseed/all", "/choir/*/reseed"),
 }
+# What all of these begin with: a rain of other messages must cost nothing here.
+_BEGINNINGS = tuple({f"/{address.split('/')[1]}/" for actions in _GROUPS.values() for address in actions})
 _PANIC, _RESEED_ALL = "/panic", "/reseed/all"
 # Of these a message without an argument, or with "?" as Resolume has it, is a question.
 _ASKABLE = frozenset({"/segment/select", "/preset/recall"})
@@ -75,6 +77,8 @@ class Quantiser:
 
 def _knob_of(event: Event) -> str | None:
     """Return the address of the knob that says what an event waits for, None if it is none of those that may wait."""
+    if not event.address.startswith(_BEGINNINGS):
+        return None
     is_question = event.address in _ASKABLE and event.arguments in ((), ("?",))
     # A button that is let go sends 0.
     is_release = event.address not in _ASKABLE and event.arguments[:1] == (0,)

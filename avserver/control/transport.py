@@ -13,14 +13,15 @@ import math
 from collections.abc import Callable, Mapping
 
 from avserver.control.beat_line import BeatLine
+from avserver.control.desk import SHOW
 from avserver.control.events import Event
-from avserver.control.hand import Moment
-from avserver.control.params import Value
+from avserver.control.moment import Moment
+from avserver.control.params import ParamTable, Value
+from avserver.control.patch import Patch
 from avserver.control.tempo_source import AUDIO, LINK, MANUAL, TAP, Reading
 from avserver.control.tempo_sources import TempoSources, Turned
 from avserver.signals import Signals
 
-_SENDER = "the show"  # of what turns itself
 # The count has arrived where the heard one is when it is this near (beats).
 _ARRIVED = 1e-6
 
@@ -79,7 +80,10 @@ class Transport:
     def events(self, moment: Moment, values: Mapping[str, Value]) -> list[Event]:
         """Put the knob of the tempo where Link or the taps have it. A `Hand`."""
         bpm = self._sources.knob_bpm(float(values["/tempo/bpm"]), moment.bpm)
-        return [] if bpm is None else [Event("/tempo/bpm", (bpm,), _SENDER, lambda *_: None)]
+        return [] if bpm is None else [Event("/tempo/bpm", (bpm,), SHOW, lambda *_: None)]
+
+    def take(self, _patch: Patch, _table: ParamTable) -> None:
+        """Do nothing: no patch has a beat of its own."""
 
     def turn(self, turned: Turned) -> None:
         """Obey what was turned."""

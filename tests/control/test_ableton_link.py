@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from avserver.control.fixed_params import FIXED
-from avserver.control.hand import Moment
+from avserver.control.moment import Moment
 from avserver.control.params import ParamTable
 from avserver.control.tempo_sources import Turned
 from avserver.control.transport import Transport

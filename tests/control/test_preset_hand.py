@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from avserver.control.desk import Desk
 from avserver.control.events import Event
 from avserver.control.fixed_params import FIXED
-from avserver.control.hand import Moment
 from avserver.control.librarian import Librarian
+from avserver.control.moment import Moment
 from avserver.control.morph import Morph, is_angle
 from avserver.control.osc_packet import encode
 from avserver.control.params import ParamTable, Value

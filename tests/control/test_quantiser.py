@@ -3,7 +3,7 @@
 import pytest
 
 from avserver.control.events import Event
-from avserver.control.hand import Moment
+from avserver.control.moment import Moment
 from avserver.control.quantiser import BAR, BEAT, OFF, Quantiser
 
 KNOBS = {"/quantise/preset": BAR, "/quantise/segment": BEAT, "/quantise/reseed": BAR}

@@ -15,6 +15,7 @@ from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
 from avserver.control.params import Kind, Param
 from avserver.control.reseed import Reseeder
+from avserver.control.tempo_source import MANUAL, TEMPO_SOURCES
 from avserver.engine import Engine
 from avserver.frame_spec import ModelShape
 from avserver.meter import Meter
@@ -39,9 +40,17 @@ ELSEWHERE = {
     "/preset/next": "control/preset_hand.py",
     "/preset/previous": "control/preset_hand.py",
     "/lock": "control/desk.py",
+    "/tempo/tap": "engine.py",
+    "/link/enable": "control/tempo_sources.py",
+    "/link/start_stop": "control/tempo_sources.py",
+    "/quantise/preset": "control/quantiser.py",
 }
 # What must be turned for others to be felt.
-FELT = {"/mix/amount": 0.5, **{f"/direction/{number}/amount": 1.0 for number in range(1, 9)}}
+FELT = {
+    "/mix/amount": 0.5,
+    "/tempo/source": float(TEMPO_SOURCES.index(MANUAL)),
+    **{f"/direction/{number}/amount": 1.0 for number in range(1, 9)},
+}
 
 
 class Music:
@@ -83,7 +92,7 @@ def played(*messages: tuple[str, object]) -> list[object]:
         inputs=Inputs(),
     )
     decided: list[object] = []
-    at = {0: FELT.items(), 2: messages, FRAMES - 5: [("/reseed/all", 1)]}
+    at = {0: FELT.items(), 2: messages, FRAMES - 9: [("/segment/next", 1)], FRAMES - 5: [("/reseed/all", 1)]}
     for tick in SongClock(FPS, FRAMES / FPS):
         for address, value in at.get(tick.index, ()):
             queue.put(Event(address, (value,), "test", lambda *_: None))
@@ -91,6 +100,7 @@ def played(*messages: tuple[str, object]) -> list[object]:
         signals = engine.signals
         assert signals is not None
         decided += [engine.spec(MODEL), signals.onsets, signals.onset_strength, engine.segment, engine.reseed_from]
+        decided += [signals.tempo_bpm, signals.beats, signals.bar, signals.bar_phase]
     return [*decided, music.heard]
 
 

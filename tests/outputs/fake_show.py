@@ -13,8 +13,8 @@ import numpy as np
 from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
 from avserver.control.fixed_params import FIXED
-from avserver.control.hand import Moment
 from avserver.control.librarian import Librarian
+from avserver.control.moment import Moment
 from avserver.control.param_makers import choice_param, float_param
 from avserver.control.params import ParamTable
 from avserver.control.patch_params import bend_params, choir_params, model_params

@@ -5,19 +5,21 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
 from avserver.control.events import Event
-from avserver.control.hand import Moment
 from avserver.control.midi.controls import Control, Move
 from avserver.control.midi.decoder import Decoder
 from avserver.control.midi.grip import Grip
 from avserver.control.midi.knob import COMMANDS
 from avserver.control.midi.link import ANY, Inbox, Link, meant
+from avserver.control.moment import Moment
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch import Patch
+from avserver.control.tempo_source import MIDI, TEMPO_SOURCES
 
 _log = logging.getLogger(__name__)
 
 # Told where every control stands that is moved: its name in a mapping file (`midi cc 1 7`) and 0 to 1.
 Tell = Callable[[str, float], None]
+_CLOCK = TEMPO_SOURCES.index(MIDI)
 _Said = tuple[Grip, tuple[object, ...]]
 
 
@@ -58,6 +60,7 @@ class MidiHand:
         self._decoders: dict[Link, Decoder] = {}
         self._bound: dict[tuple[Link, Control], list[Grip]] = {}
         self._plugged: set[tuple[Link, Grip]] = set()
+        self._clocked = False  # whether MIDI clock leads the tempo
         self.coalesced = 0
         self._complaint = ""
         self.take(patch, table)
@@ -73,7 +76,8 @@ class MidiHand:
                 old.remove(kept)
             self._grips.append(kept or Grip(knob, param))
         heard = any(modulation.source.startswith("midi ") for modulation in patch.modulations)
-        self._ports.want(frozenset([*(knob.port for knob in patch.midi), *([ANY] if heard else [])]))
+        self._named = frozenset([*(knob.port for knob in patch.midi), *([ANY] if heard else [])])
+        self._want()
         self._bind()
 
     def status(self) -> dict[str, str | int]:
@@ -88,6 +92,9 @@ class MidiHand:
 
     def events(self, moment: Moment, values: Mapping[str, Value]) -> list[Event]:
         """Return what the controllers do at this frame; `values` is where the parameters stand."""
+        if (values.get("/tempo/source") == _CLOCK) != self._clocked:
+            self._clocked = not self._clocked
+            self._want()
         received = self._ports.inbox.drain()
         if self._ports.links != self._links:
             self._plug(self._ports.links)
@@ -103,6 +110,10 @@ class MidiHand:
                         self._note(grip, said, now, done)
         self._show(values, now, moment.t_s)
         return [Event(grip.knob.target, said, ("midi", grip.knob.port), self._answer) for grip, said in done.values()]
+
+    def _want(self) -> None:
+        """Have the ports opened that knobs name; all of them while one is to be found that sends MIDI clock."""
+        self._ports.want(self._named | ({ANY} if self._clocked else frozenset()))
 
     def _told(self, move: Move) -> None:
         if self._tell is not None and not move.steps:

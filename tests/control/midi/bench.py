@@ -4,10 +4,10 @@ from collections.abc import Hashable
 
 from avserver.control.desk import Command, Desk
 from avserver.control.events import Event
-from avserver.control.hand import Moment
 from avserver.control.mapping import parse_patch
 from avserver.control.midi.hand import MidiHand
 from avserver.control.midi.link import Inbox, Link
+from avserver.control.moment import Moment
 from avserver.control.params import Value
 
 FPS = 30

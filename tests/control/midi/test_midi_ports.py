@@ -14,10 +14,10 @@ from controller import Controller, until
 
 from avserver.control.desk import Desk
 from avserver.control.events import Event
-from avserver.control.hand import Moment
 from avserver.control.mapping import parse_patch
 from avserver.control.midi.hand import MidiHand
 from avserver.control.midi.ports import MidiPorts, received_at
+from avserver.control.moment import Moment
 
 PATCH = """
 [[midi]]
@@ -121,6 +121,7 @@ def test_clock_is_handed_on_with_the_time_and_the_port(jack_midi) -> None:
     controller = Controller("Drum machine")
     try:
         plugged_in(ports, controller)
+        name = ports.links[0].name
         before_s = time.monotonic()
 
         def all_heard() -> bool:
@@ -133,7 +134,7 @@ def test_clock_is_handed_on_with_the_time_and_the_port(jack_midi) -> None:
         until(all_heard)
         times = [before_s, *(received_s for _, received_s, _ in heard), time.monotonic()]
         assert times == sorted(times)
-        assert {name for _, _, name in heard} == {ports.links[0].name}
+        assert {port for _, _, port in heard} == {name}
         assert {message[0] for _, message, _ in ports.inbox.drain()} == {0xAF}  # the clock is not for knobs
     finally:
         ports.close()
