@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -21,11 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="avserver: %(message)s", level=logging.INFO)
     try:
         code: int = arguments.run(arguments)
+        sys.stdout.flush()
     except UserError as err:
         print(f"avserver: {err}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return code
 
 

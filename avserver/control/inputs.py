@@ -16,10 +16,7 @@ from avserver.control.scale import Scale
 # An address as OSC 1.0 allows it, without the signs of patterns, and which of the arguments.
 _OSC = re.compile(r"(/[^\s#*,/?\[\]{}]+(?:/[^\s#*,/?\[\]{}]+)*)(?: ([1-9]\d?))?")
 _OURS = re.compile(r"/avserver(/|$)")
-_MIDI = re.compile(r"(cc|cc14|nrpn|note|poly) (\d{1,2}) (\d{1,5})|(bend|pressure) (\d{1,2})")
-_MOST_NUMBERS = {"cc14": 31, "nrpn": 16383}
 OSC_ALLOWED = "'/ADDRESS' or '/ADDRESS NUMBER', the argument from 1 to 99, of an address outside /avserver"
-MIDI_ALLOWED = "a control such as 'cc 1 7', 'cc14 1 7', 'nrpn 1 300', 'note 10 36' or 'bend 1'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +38,6 @@ def osc_source(text: str) -> str | None:
     """Return `/ADDRESS NUMBER` for an address with or without the number of an argument, None for what is neither."""
     found = _OSC.fullmatch(text)
     return f"{found[1]} {found[2] or 1}" if found and not _OURS.match(text) else None
-
-
-def midi_source(text: str) -> str | None:
-    """Return the control that a text names, None for what is none. Channels count from 1."""
-    found = _MIDI.fullmatch(text)
-    if not found:
-        return None
-    kind, channel = found[1] or found[4], int(found[2] or found[5])
-    if not 1 <= channel <= 16 or int(found[3] or 0) > _MOST_NUMBERS.get(kind, 127):
-        return None
-    return f"{kind} {channel} {int(found[3])}" if found[3] else f"{kind} {channel}"
 
 
 class Inputs:

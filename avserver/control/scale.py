@@ -60,6 +60,19 @@ def curved(curve: str, share: float) -> float:
             return share
 
 
+def straightened(curve: str, share: float) -> float:
+    """Return the share in [0, 1] that `curved` makes this one of."""
+    match curve:
+        case "exp":
+            return curved("log", share)
+        case "log":
+            return curved("exp", share)
+        case "s":
+            return 0.5 - math.sin(math.asin(1.0 - 2.0 * share) / 3.0)
+        case _:
+            return share
+
+
 def stepped(steps: int, share: float) -> float:
     """Return the step (of `steps` from 0 to 1, each as wide as the others) that a share lies on; 0 steps are none."""
     return min(math.floor(share * steps), steps - 1) / (steps - 1) if steps else share

@@ -3,9 +3,10 @@
 from avserver.control.entry import Entry
 from avserver.control.envelope import ENVELOPE_NAMES, SHAPES, EnvelopeOptions
 from avserver.control.follower import FollowerOptions
-from avserver.control.inputs import MIDI_ALLOWED, OSC_ALLOWED, midi_source, osc_source
+from avserver.control.inputs import OSC_ALLOWED, osc_source
 from avserver.control.lfo import LFO_KINDS, LFO_NAMES, LFO_SHAPES, LfoOptions
-from avserver.errors import nearest
+from avserver.control.midi.controls import parse_control
+from avserver.errors import ParamError, nearest
 from avserver.signals import LEVEL_NAMES
 
 SOURCES = LEVEL_NAMES + ENVELOPE_NAMES + LFO_NAMES
@@ -26,10 +27,10 @@ def source_of(entry: Entry) -> str:
     if kind == "osc":
         return f"osc {osc_source_of(entry, 'from', rest)}"
     if kind == "midi":
-        control = midi_source(rest)
-        if control is None:
-            raise entry.error(f"from takes, after midi, {MIDI_ALLOWED}, got {rest!r}", "from")
-        return f"midi {control}"
+        try:
+            return f"midi {parse_control(rest)}"
+        except ParamError as err:
+            raise entry.error(f"from, after midi: {err}", "from") from err
     if text not in SOURCES:
         hint = nearest(text, (*SOURCES, "osc /ADDRESS", "midi CONTROL"))
         raise entry.error(f"from does not know {text!r}; {hint}", "from")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avserver.control.events import Event
-from avserver.control.inputs import Inputs, OscKnob, midi_source, osc_source
+from avserver.control.inputs import Inputs, OscKnob, osc_source
 from avserver.control.scale import Scale
 
 
@@ -78,22 +78,6 @@ def test_one_address_may_turn_several_parameters(inputs):
 )
 def test_addresses(text, source):
     assert osc_source(text) == source
-
-
-@pytest.mark.parametrize(
-    "control", ["cc 1 7", "cc 16 127", "cc14 1 31", "nrpn 1 16383", "note 10 36", "bend 1", "pressure 3", "poly 2 60"]
-)
-def test_controls(control):
-    assert midi_source(control) == control
-
-
-def test_a_control_has_one_name():
-    assert midi_source("cc 01 007") == "cc 1 7"
-
-
-@pytest.mark.parametrize("text", ["cc 0 7", "cc 17 7", "cc 1 128", "cc14 1 32", "nrpn 1 16384", "bend 0", "cc 1", "x"])
-def test_what_is_no_control(text):
-    assert midi_source(text) is None
 
 
 @given(st.text(), st.text(max_size=3))

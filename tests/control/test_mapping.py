@@ -451,9 +451,12 @@ BAD = {
     "argument 0": (MODULATE.replace("drums.mid.dip", "osc /cam 0"), "x.toml, line 6: from takes '/ADDRESS' or"),
     "a control that is none": (
         MODULATE.replace("drums.mid.dip", "midi knob 7"),
-        "x.toml, line 6: from takes, after midi, a control such as 'cc 1 7', ",
+        "x.toml, line 6: from, after midi: there is no control 'knob 7'",
     ),
-    "channel 17 as an input": (MODULATE.replace("drums.mid.dip", "midi cc 17 7"), "x.toml, line 6: from takes, after"),
+    "channel 17 as an input": (
+        MODULATE.replace("drums.mid.dip", "midi cc 17 7"),
+        "x.toml, line 6: from, after midi: control takes",
+    ),
     "an address of nobody": (
         '[[osc]]\naddress = "fader1"\nto = "/noise/speed"\n',
         "x.toml, line 2: address takes '/ADDRESS' or '/ADDRESS NUMBER',",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avserver.control.scale import CURVES, MOST_STEPS, Scale
+from avserver.control.scale import CURVES, MOST_STEPS, Scale, curved, straightened
 
 curves = st.sampled_from(CURVES)
 steps = st.one_of(st.just(0), st.integers(2, MOST_STEPS))
@@ -56,3 +56,8 @@ def test_so_many_steps_so_many_numbers_each_as_wide_as_the_others(steps):
 )
 def test_without_a_range_it_stays_in_that_of_the_input(scale, value, expected):
     assert scale.mapped(value) == pytest.approx(expected)
+
+
+@given(curves, st.floats(0.0, 1.0))
+def test_a_curve_is_undone(curve, share):
+    assert straightened(curve, curved(curve, share)) == pytest.approx(share, abs=1e-6)

@@ -1,6 +1,5 @@
 """MidiKnob: a `[[midi]]` table of a mapping file: which control of which controller turns which parameter, and how."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,16 +8,13 @@ from avserver.control.midi.controls import Control, parse_control
 from avserver.control.midi.encoder import ENCODINGS
 from avserver.control.midi.takeover import TAKEOVERS
 from avserver.control.params import Kind, Param
+from avserver.control.scale import CURVES, curved, straightened
 from avserver.errors import ParamError
 
 # How a control is played. `position`: the parameter goes where it stands; a program sets its number. The others are for
 # keys and buttons: `momentary` on while pressed, `toggle` on and off in turn, `trigger` fires, `radio` sets a value of
 # its own.
 MODES = ("position", "momentary", "toggle", "trigger", "radio")
-# `exp` is fine at the low end and coarse at the high one, `log` the other way round.
-CURVES = ("linear", "exp", "log")
-# The low half of an `exp` knob covers 15 % of the range.
-_STEEPNESS = 32.0
 # Commands that take a value a controller can send: the number of a program, or the `value` of a key.
 COMMANDS = ("/preset/recall", "/preset/save")
 DEFAULT_ACCELERATION = 4.0
@@ -42,7 +38,7 @@ class MidiKnob:
         control: which control.
         target: address of the parameter, or of one of COMMANDS.
         output_range: the parameter's value at the control's low and high end, or let go and pressed.
-        curve: one of CURVES.
+        curve: one of scale.CURVES.
         mode: one of MODES.
         takeover: one of TAKEOVERS; only `position` knows it.
         encoder: one of ENCODINGS; empty for a control that says where it stands.
@@ -74,22 +70,13 @@ class MidiKnob:
     def scaled(self, position: float) -> float:
         """Return the parameter's value for a position from 0 to 1."""
         first, last = self.output_range
-        bent = _bent(position, self.curve)
+        bent = curved(self.curve, position)
         return first * (1.0 - bent) + last * bent
 
     def position(self, value: float) -> float:
         """Return the position, from 0 to 1, at which `scaled` gives the value; the nearest end for one beyond."""
         first, last = self.output_range
-        return _bent(min(max((value - first) / (last - first), 0.0), 1.0), _INVERSE[self.curve])
-
-
-_INVERSE = {"linear": "linear", "exp": "log", "log": "exp"}
-
-
-def _bent(share: float, curve: str) -> float:
-    if curve == "exp":
-        return (_STEEPNESS**share - 1.0) / (_STEEPNESS - 1.0)
-    return math.log(1.0 + share * (_STEEPNESS - 1.0), _STEEPNESS) if curve == "log" else share
+        return straightened(self.curve, min(max((value - first) / (last - first), 0.0), 1.0))
 
 
 def read(entry: Entry, params: Mapping[str, Param]) -> MidiKnob:
