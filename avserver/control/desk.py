@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from avserver.control.events import ROOT, Event, Reply
+from avserver.control.events import ROOT, SHOW, Event, Reply
 from avserver.control.params import Kind, ParamTable, Value
 from avserver.errors import ParamError, UserError
 
@@ -19,8 +19,6 @@ MAX_EXPLAINED = 10
 # What servers say. If another server is made to say it to us, answering would never end.
 _ANSWERS = frozenset({"/fail", "/synced", "/status.reply", "/preset/list.reply", "/preset/saved", "/preset/deleted"})
 
-# The sender of what the show itself turns, such as a preset that morphs. A lock keeps everybody else out.
-SHOW = "the show"
 # What a lock leaves to everybody: what ends a show in peace, what asks, and what is heard.
 _UNLOCKED = frozenset(
     {"/lock", PANIC, "/output/blackout", "/output/freeze", "/output/opacity"}

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 # What every OSC address begins with on the wire; inside, addresses go without it.
 ROOT = "/avserver"
+# The sender of what the show itself turns, such as a preset that morphs. A lock keeps everybody else out.
+SHOW = "the show"
 # Ten seconds of the densest stream that a fader bank sends; beyond that the oldest are of no interest to anyone.
 QUEUE_LENGTH = 10_000
 # Sequencers schedule a bar ahead; a time tag beyond a minute is a clock that is set wrongly.

@@ -18,8 +18,8 @@ from collections import deque
 from collections.abc import Hashable, Mapping
 from functools import partial
 
-from avserver.control.desk import PANIC, SHOW, AtDesk, Command, Desk
-from avserver.control.events import ROOT, Event
+from avserver.control.desk import PANIC, AtDesk, Command, Desk
+from avserver.control.events import ROOT, SHOW, Event
 from avserver.control.fixed_params import MOST_MORPH_S
 from avserver.control.librarian import Librarian
 from avserver.control.moment import Moment

@@ -16,7 +16,7 @@ _NAME = re.compile(r"(?![ .])[\w .()-]{1,48}(?<![ .])")
 # Program change after bank select: 14 bits of bank, 7 of program.
 MOST_NUMBER = 2**21 - 1
 # How a show is run, not how it looks. Everything that survives a panic is left out as well.
-_LEFT_OUT = ("/audio/delay_ms", "/output/blackout", "/output/freeze", "/quantise/", "/tempo/")
+_LEFT_OUT = ("/audio/delay_ms", "/output/blackout", "/output/freeze", "/quantise/", "/tempo/", "/link/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import fnmatch
 import math
 from collections.abc import Mapping
 
-from avserver.control.events import Event
+from avserver.control.events import SHOW, Event
 from avserver.control.moment import Moment
 from avserver.control.params import Value
 
@@ -77,7 +77,8 @@ class Quantiser:
 
 def _knob_of(event: Event) -> str | None:
     """Return the address of the knob that says what an event waits for, None if it is none of those that may wait."""
-    if not event.address.startswith(_BEGINNINGS):
+    # A preset that was waited for does not wait again, one knob after the other.
+    if event.sender == SHOW or not event.address.startswith(_BEGINNINGS):
         return None
     is_question = event.address in _ASKABLE and event.arguments in ((), ("?",))
     # A button that is let go sends 0.

@@ -13,8 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from avserver.control.beat_line import BeatLine
-from avserver.control.desk import SHOW
-from avserver.control.events import Event
+from avserver.control.events import SHOW, Event
 from avserver.control.moment import Moment
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch import Patch

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, SHOW, Command, Desk
-from avserver.control.events import Event
+from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Command, Desk
+from avserver.control.events import SHOW, Event
 from avserver.control.fixed_params import FIXED
 from avserver.control.params import Kind, ParamTable
 from avserver.control.patch_params import choir_params
