@@ -8,6 +8,8 @@ from statistics import median
 
 # Ten seconds at 30 fps: long enough for a steady median, short enough to follow a change.
 _KEPT = 300
+# Two seconds: what is foretold from it must follow a machine that gets busy.
+_RECENT = 60
 _FPS_WINDOW_S = 2.0
 
 
@@ -40,9 +42,9 @@ class Meter:
         recent = [at for at in self._shown_s if at > now_s - _FPS_WINDOW_S]
         return len(recent) / _FPS_WINDOW_S
 
-    def median_s(self, stage: str) -> float:
-        """Return the median duration of a stage (s), 0 before its first."""
-        return median(self._durations_s.get(stage) or (0.0,))
+    def recent_s(self, stage: str) -> float:
+        """Return the median of the newest durations of a stage (s), 0 before its first."""
+        return median(list(self._durations_s.get(stage, ()))[-_RECENT:] or [0.0])
 
     def medians_ms(self) -> dict[str, float]:
         """Return the median duration of each stage (ms)."""

@@ -240,7 +240,7 @@ class Server:
         clock = WallClock(show.frame.fps)
         transport = Transport(
             began_s=lambda: clock.start_s,
-            latency_s=lambda: meter.median_s("tick_to_output"),
+            latency_s=lambda: meter.recent_s("tick_to_output"),
             complain=desk.complain,
         )
         stack.callback(transport.close)

@@ -21,3 +21,12 @@ def test_durations_are_medians_by_stage() -> None:
     medians = meter.medians_ms()
     assert medians["scene"] == pytest.approx(2.0)
     assert 0 <= medians["analysis"] < 100
+
+
+def test_what_is_recent_follows_within_two_seconds():
+    meter = Meter()
+    assert meter.recent_s("draw") == 0.0
+    for duration_s in (*[0.02] * 200, *[0.05] * 40):
+        meter.took("draw", duration_s)
+    assert meter.recent_s("draw") == 0.05
+    assert meter.medians_ms()["draw"] == 20.0

@@ -72,7 +72,7 @@ def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0
             time.sleep(duration_s)
             end_ns, offset_end = time.time_ns(), _link_minus_unix_us(peer)
         state = peer.captureAppSessionState()
-        errors_ms = []
+        errors_ms, latencies_ms = [], []
         for arrival in subscriber.between(begin_ns, end_ns):
             phase = page.phases.get(arrival.header.index)
             if phase is None or Flags.REPEATED in arrival.header.flags:
@@ -80,6 +80,7 @@ def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0
             # The two clocks drift apart.
             offset_us = np.interp(arrival.unix_ns, (begin_ns, end_ns), (offset_begin, offset_end))
             expected = state.phaseAtTime(round(arrival.unix_ns / 1e3 + offset_us), 1.0)
+            latencies_ms.append(arrival.unix_ns / 1e6 - arrival.header.t_s * 1e3)
             errors_ms.append(((phase - expected + 0.5) % 1.0 - 0.5) * 60e3 / state.tempo())
     peer.enabled = False
     if not errors_ms:
@@ -88,6 +89,9 @@ def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0
         "frames": len(errors_ms),
         "median of the error (ms)": float(np.median(errors_ms)),
         "median of its magnitude (ms)": float(np.median(np.abs(errors_ms))),
+        "of which frames come late or early, median (ms)": float(
+            np.median(np.abs(np.array(latencies_ms) - np.median(latencies_ms)))
+        ),
         "95th percentile of its magnitude (ms)": float(np.percentile(np.abs(errors_ms), 95)),
     }
 
