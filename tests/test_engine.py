@@ -458,6 +458,10 @@ def test_taps_count_from_when_they_arrived():
     queue.put(Event("/tempo/source", ("manual",), "test", lambda *_: None))
     player.step(Tick(41, 4.1), 4.1)
     assert player.signals.tempo_bpm == pytest.approx(60 / 0.437, abs=0.001)
+    for index, bpm in ((42, 100.0), (43, player.signals.tempo_bpm)):
+        queue.put(Event("/tempo/bpm", (bpm,), "test", lambda *_: None))
+        player.step(Tick(index, index / 10), index / 10)
+        assert player.signals.tempo_bpm == bpm
 
 
 def test_the_status_tells_of_the_beat_and_of_what_waits_for_it() -> None:

@@ -84,7 +84,7 @@ class TempoSources:
             self._choose(source, line, bpm, float(knobs["/tempo/bpm"]))
         elif self._bpm_knob is not None and knobs["/tempo/bpm"] not in (self._bpm_knob, self._followed_bpm):
             self._turn_tempo(float(knobs["/tempo/bpm"]), line.at_s)
-        self._bpm_knob = knobs["/tempo/bpm"]
+        self._bpm_knob, self._followed_bpm = knobs["/tempo/bpm"], None
         for at_s in turned.taps_s:
             self._take_tap(at_s)
         if "/tempo/stop" in turned.fired:
