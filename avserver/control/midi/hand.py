@@ -1,6 +1,7 @@
 """MidiHand: what all controllers together do at a frame. A `Hand`: it lives in the engine's thread and never waits."""
 
 import logging
+import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 # Told where every control stands that is moved: its name in a mapping file (`midi cc 1 7`) and 0 to 1.
 Tell = Callable[[str, float], None]
 _CLOCK = TEMPO_SOURCES.index(MIDI)
-_Said = tuple[Grip, tuple[object, ...]]
+_Said = tuple[Grip, tuple[object, ...], float]  # who says what, and since when (s, monotonic)
 
 
 class Ports(Protocol):
@@ -107,9 +108,14 @@ class MidiHand:
                 for grip in self._bound.get((link, move.control), ()):
                     said = grip.turn(move, now, moment.t_s)
                     if said is not None:
-                        self._note(grip, said, now, done)
+                        self._note((grip, said, received_s), now, done)
         self._show(values, now, moment.t_s)
-        return [Event(grip.knob.target, said, ("midi", grip.knob.port), self._answer) for grip, said in done.values()]
+        # The ports' clock is not that of the day, which taps are told by.
+        unix_s = time.time() - time.monotonic()
+        return [
+            Event(grip.knob.target, said, ("midi", grip.knob.port), self._answer, received_unix_s=unix_s + received_s)
+            for grip, said, received_s in done.values()
+        ]
 
     def _want(self) -> None:
         """Have the ports opened that knobs name; all of them while one is to be found that sends MIDI clock."""
@@ -119,13 +125,14 @@ class MidiHand:
         if self._tell is not None and not move.steps:
             self._tell(f"midi {move.control}", move.position)
 
-    def _note(self, grip: Grip, said: tuple[object, ...], now: dict[str, Any], done: dict[object, _Said]) -> None:
+    def _note(self, said: _Said, now: dict[str, Any], done: dict[object, _Said]) -> None:
         """Write down what a grip says; what it says next within this frame is said to where the parameter is then."""
+        grip, arguments, _ = said
         if grip.knob.target in now:
-            now[grip.knob.target] = said[0]
+            now[grip.knob.target] = arguments[0]
         key = grip if grip.continuous else object()
         self.coalesced += done.pop(key, None) is not None
-        done[key] = grip, said
+        done[key] = said
 
     def _plug(self, links: tuple[Link, ...]) -> None:
         """Take note of the controllers that came and went."""
