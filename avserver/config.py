@@ -109,10 +109,11 @@ class MappingSettings:
 
 @dataclass(frozen=True, slots=True)
 class OscSettings:
-    """Where OSC is listened for (UDP)."""
+    """Where OSC is listened for: over UDP, and with `tcp` on the TCP port of the same number too (SLIP frames)."""
 
     host: str = "127.0.0.1"
     port: int = 9000
+    tcp: bool = True
 
     def __post_init__(self) -> None:
         _within("osc.port", self.port, 0, 65535)

@@ -129,7 +129,7 @@ class Engine:
             moment = Moment(tick.t_s, now_unix_s, *self.transport.foretell(tick.t_s), self.transport.quantum)
             events = [event for hand in self._hands for event in hand.events(moment, self._desk.values)]
             events += self._inputs.hear(self._queue.drain(now_unix_s))
-            events = self._quantiser.due(events, moment, self._desk.values)
+            events = self._quantiser.due(self._desk.expand(events), moment, self._desk.values)
             fired = self._desk.apply(events)
             if turns := self._reseeder.events(fired, self._desk.values, self.patch.choirs):
                 self._desk.apply(turns)

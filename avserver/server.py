@@ -163,6 +163,12 @@ class Server:
             "preset": self._presets.playing,
             "presets": self._presets.count,
             **(self._midi.status() if self._midi else {}),
+            "osc_unsent": self._osc.unsent,
+            "osc_tcp_clients": self._osc.tcp_clients,
+            "osc_late": self._queue.late,
+            "osc_dropped": self._queue.dropped,
+            "osc_coalesced": self._queue.coalesced,
+            "osc_failed": self._desk.failures,
         }
 
     def _load(self, stack: ExitStack) -> None:
@@ -206,11 +212,12 @@ class Server:
         """Take the ports, start the worker, and connect it all."""
         show = self._show
         meter = Meter()
-        queue = EventQueue()
+        queue = EventQueue(lambda address: address in desk.values)
         table = self._patch.param_table(self._models.names)
         desk = Desk(table, self.status, self._commands(), self._presets.on_fire())
         stack.enter_context(self._librarian)
-        self._osc = OscServer(show.osc.host, show.osc.port, queue)
+        self._queue, self._desk = queue, desk
+        self._osc = OscServer(show.osc.host, show.osc.port, queue, tcp=show.osc.tcp)
         stack.callback(self._osc.close)
         self._inputs = Inputs()
         self._zeromq: ZeroMqOutput | None = None

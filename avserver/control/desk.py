@@ -1,7 +1,7 @@
 """The desk: where the knobs stand. Only the engine's thread turns them, by executing events."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from avserver.control.events import ROOT, SHOW, Event, Reply
@@ -9,13 +9,16 @@ from avserver.control.params import Kind, ParamTable, Value
 from avserver.errors import ParamError, UserError
 
 PANIC = "/panic"
-# Feedback goes to this many clients. A UDP client that left never says so: the one unheard for longest makes room.
-MAX_SUBSCRIBERS = 64
 # An answer must fit a datagram, whatever was asked.
 _REASON_CHARACTERS = 300
 # Of the events that cannot be done, so many a frame are told why: to look for the nearest name takes half a
 # millisecond, and a client that sends garbage by the thousand must not hold up the frame.
 MAX_EXPLAINED = 10
+# What address patterns may mean within a frame: some milliseconds of work. Of patterns that are new, which have to be
+# looked up, only so many; those of the last frames are remembered.
+MAX_EXPANDED = 2000
+MAX_NEW_PATTERNS = 10
+_REMEMBERED_PATTERNS = 256
 # What servers say. If another server is made to say it to us, answering would never end.
 _ANSWERS = frozenset({"/fail", "/synced", "/status.reply", "/preset/list.reply", "/preset/saved", "/preset/deleted"})
 
@@ -82,9 +85,9 @@ class Desk:
         self._defaults = table.defaults()
         self.values: Mapping[str, Value] = MappingProxyType(self._defaults)
         self.failures = 0
-        self._subscribers: dict[Hashable, Reply] = {}
+        self._subscribers = Subscribers()
+        self._patterns: dict[str, tuple[str, ...]] = {}
         self._turned: dict[str, Value] = {}
-        self._turned_by: dict[str, Hashable] = {}
         self._explained = 0
 
     @property
@@ -107,39 +110,86 @@ class Desk:
         `former` says what groups of parameters were called (`/bend/new` was `/bend/old`). Subscribers are told of the
         values that are new.
         """
+        values: dict[str, Value] = {}
         for address, default in table.defaults().items():
             group, _, name = address.rpartition("/")
             was = f"{(former or {}).get(group, group)}/{name}"
             before = self._defaults.get(was)
             turned = before is not None and self.values[was] != before
-            self._turned[address] = table[address].coerce(self.values[was]) if turned else default
+            values[address] = table[address].coerce(self.values[was]) if turned else default
         self._table, self._defaults = table, table.defaults()
-        old, self.values = self.values, MappingProxyType(dict(self._turned))
-        self._turned = {address: value for address, value in self._turned.items() if old.get(address) != value}
-        self._tell_subscribers()
-        self._turned.clear()
+        self._patterns.clear()
+        old, self.values = self.values, MappingProxyType(values)
+        self._subscribers.tell({at: value for at, value in values.items() if old.get(at) != value}, values)
+
+    def subscribe(self, sender: Hashable, reply: Reply) -> None:
+        """Tell `sender`, by `reply(address, value)`, of every knob that others turn; as `/notify 1` does."""
+        self._subscribers.add(sender, reply)
+
+    def unsubscribe(self, sender: Hashable) -> None:
+        """Tell `sender` nothing more; no error if nothing was told."""
+        self._subscribers.remove(sender)
 
     def complain(self, reason: str) -> None:
         """Tell every subscriber of something that could not be done, though none of them asked for it."""
-        for reply in self._subscribers.values():
-            reply(f"{ROOT}/fail", "", reason[:_REASON_CHARACTERS])
+        self._subscribers.complain(reason[:_REASON_CHARACTERS])
 
-    def apply(self, events: list[Event]) -> frozenset[str]:
+    def expand(self, events: Sequence[Event]) -> list[Event]:
+        """Return the events with one for each address that a pattern means, in the order of the table.
+
+        Without arguments a pattern asks: it means those of its addresses that have a value. It fires no triggers then:
+        `/*` is how one looks around, and must not panic. A pattern that means nothing, or too much, fails.
+        """
+        room, unknown = MAX_EXPANDED, MAX_NEW_PATTERNS
+        expanded: list[Event] = []
+        for event in events:
+            if event.outside or event.address in self._table or not is_pattern(event.address):
+                expanded.append(event)
+                continue
+            try:
+                unknown -= event.address not in self._patterns
+                if unknown < 0:
+                    raise ParamError(f"of patterns that are new, {MAX_NEW_PATTERNS} a frame are looked up")
+                meant = self._meant(event)
+                room -= len(meant)
+                if room < 0:
+                    raise ParamError(f"patterns may mean {MAX_EXPANDED} addresses a frame")
+            except UserError as err:
+                self._fail(event, str(err))
+                continue
+            expanded += [replace(event, address=each) for each in meant]
+        return expanded
+
+    def apply(self, events: Sequence[Event]) -> frozenset[str]:
         """Execute the events of a frame, tell the subscribers what changed, and return the triggers that fired."""
         fired: set[str] = set()
-        self._explained = 0
         for event in events:
-            self._keep_subscribed(event.sender)
+            self._subscribers.heard(event.sender)
             try:
                 self._execute(event, fired)
             except UserError as err:
                 self._fail(event, str(err))
         if self._turned:
             self.values = MappingProxyType({**self.values, **self._turned})
-            self._tell_subscribers()
-            self._turned.clear()
-            self._turned_by.clear()
+        self._subscribers.tell(self._turned, self.values)
+        self._turned.clear()
+        self._explained = 0
         return frozenset(fired)
+
+    def _meant(self, event: Event) -> tuple[str, ...]:
+        """Return the addresses that an event's pattern means."""
+        if event.address not in self._patterns:
+            if len(self._patterns) >= _REMEMBERED_PATTERNS:
+                self._patterns.clear()
+            self._patterns[event.address] = matching(event.address, [*self._table, *self._commands])
+        meant = self._patterns[event.address]
+        if not meant:
+            raise ParamError("no address matches this pattern; all of them: avserver params")
+        if event.arguments in ((), (relative.ASK,)):
+            meant = tuple(address for address in meant if address in self.values)
+            if not meant:
+                raise ParamError("a pattern without arguments asks, and none of these has a value; 1 fires triggers")
+        return meant
 
     def _execute(self, event: Event, fired: set[str]) -> None:
         self._refuse_if_locked(event)
@@ -149,9 +199,12 @@ class Desk:
             case "/status", _:
                 event.reply(f"{ROOT}/status.reply", *(item for pair in self._status().items() for item in pair))
             case "/notify", (switch,) if switch in (0, 1):
-                self._subscribe(event, bool(switch))
+                if switch:
+                    self.subscribe(event.sender, event.reply)
+                else:
+                    self.unsubscribe(event.sender)
             case "/notify", _:
-                raise ParamError(f"/notify takes 0 or 1, got {_shown(event.arguments)}")
+                raise ParamError(f"/notify takes 0 or 1 (over UDP also 1 and a port), got {_shown(event.arguments)}")
             case "/sync", (identifier,):
                 event.reply(f"{ROOT}/synced", identifier)
             case "/sync", _:
@@ -170,20 +223,32 @@ class Desk:
         if event.address not in self._table and self._explained >= MAX_EXPLAINED:
             raise ParamError("there is no such parameter")
         param = self._table[event.address]
-        if len(event.arguments) > 1:
-            raise ParamError(f"{param.address} takes one value, got {_shown(event.arguments)}")
-        if param.kind is Kind.TRIGGER:
-            if not event.arguments or param.coerce(event.arguments[0]):
-                fired.add(param.address)
-                if param.address == PANIC:
-                    self._panic()
-                if param.address in self._on_fire:
-                    for further in self._on_fire[param.address](event, self):
-                        self._play(further, fired)
-        elif event.arguments:
-            self._turn(param.address, param.coerce(event.arguments[0]), event.sender, event.glide_s)
-        else:
-            event.reply(ROOT + param.address, self.value(param.address))
+        match event.arguments:
+            case () if param.kind is Kind.TRIGGER:
+                self._fire(param, event, fired)
+            case (relative.ASK,) if param.kind is Kind.TRIGGER:
+                raise ParamError(f"{param.address} is a trigger: it has no value to ask for")
+            case () | (relative.ASK,):
+                event.reply(ROOT + param.address, self.value(param.address))
+            case (str(sign), amount) if sign in relative.SIGNS:
+                self._turn(param.address, stepped(param, self.value(param.address), sign, amount), event)
+            case (value,) | (relative.ABSOLUTE, value) if param.kind is Kind.TRIGGER:
+                if value is None or param.coerce(value):  # OSCQuery's clients send it a nil
+                    self._fire(param, event, fired)
+            case (value,) | (relative.ABSOLUTE, value):
+                self._turn(param.address, param.coerce(value), event, sent=value)
+            case _:
+                raise ParamError(
+                    f"{param.address} takes one value, or '+', '-' or '*' and a number, got {_shown(event.arguments)}"
+                )
+
+    def _fire(self, param: Param, event: Event, fired: set[str]) -> None:
+        fired.add(param.address)
+        if param.address == PANIC:
+            self._panic()
+        if param.address in self._on_fire:
+            for further in self._on_fire[param.address](event, self):
+                self._play(further, fired)
 
     def _refuse_if_locked(self, event: Event) -> None:
         """Refuse what turns something while `/lock` is on. Questions are no turning; a trigger is never a question."""
@@ -191,41 +256,23 @@ class Desk:
             return
         if event.address in _UNLOCKED or event.address in _ANSWERS or event.address.startswith(_UNLOCKED_ROOT):
             return
-        if event.address in self.values and event.arguments in ((), ("?",)):
+        if event.address in self.values and event.arguments in ((), (relative.ASK,)):
             return
         raise ParamError("the show is locked")
 
-    def _turn(self, address: str, value: Value, by: Hashable, glide_s: float | None = None) -> None:
-        if value != self.value(address):
+    def _turn(self, address: str, value: Value, event: Event, sent: object = None) -> None:
+        moved = value != self.value(address)
+        self._subscribers.turned(address, event.sender, as_sent=value == sent, moved=moved)
+        if moved:
             self._turned[address] = value
-            self._turned_by[address] = by
-            if glide_s is not None:
-                self._glides[address] = glide_s
+            if event.glide_s is not None:
+                self._glides[address] = event.glide_s
 
     def _panic(self) -> None:
         for address, default in self._defaults.items():
-            if not self._table[address].survives_panic:
-                self._turn(address, default, by=None)
-
-    def _subscribe(self, event: Event, wanted: bool) -> None:
-        self._subscribers.pop(event.sender, None)
-        if not wanted:
-            return
-        if len(self._subscribers) >= MAX_SUBSCRIBERS:
-            leaver = self._subscribers.pop(next(iter(self._subscribers)))
-            leaver(f"{ROOT}/fail", "/notify", f"{MAX_SUBSCRIBERS} others were heard since you were: unsubscribed")
-        self._subscribers[event.sender] = event.reply
-
-    def _keep_subscribed(self, sender: Hashable) -> None:
-        """Move a subscriber who was just heard to the end of those who may be dropped."""
-        if sender in self._subscribers:
-            self._subscribers[sender] = self._subscribers.pop(sender)
-
-    def _tell_subscribers(self) -> None:
-        for sender, reply in self._subscribers.items():
-            for address, value in self._turned.items():
-                if self._turned_by.get(address) != sender:
-                    reply(ROOT + address, value)
+            if not self._table[address].survives_panic and default != self.value(address):
+                self._turned[address] = default
+                self._subscribers.turned(address, None, as_sent=True, moved=True)
 
     def _fail(self, event: Event, reason: str) -> None:
         self.failures += 1

@@ -1,19 +1,13 @@
-"""OSC packets: bytes to messages and back (opensoundcontrol.org/spec-1_0), by python-osc, behind guards.
+"""OSC packets: bytes to messages and back (opensoundcontrol.org/spec-1_0).
 
-A packet comes from anybody. Bundles are walked here, because python-osc 1.10 loops for ever on an element of negative
-size, and types are looked at first, because it writes a log line for every argument of a type that it does not know.
+A packet comes from anybody: whatever it holds, reading it takes a time that its length bounds, and ends with messages
+or with a WireError.
 """
 
-import math
-import re
 import struct
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any
 
-from pythonosc.osc_message import OscMessage, ParseError
-from pythonosc.osc_message_builder import OscMessageBuilder
-
+from avserver.control.osc_types import read_arguments, read_text, write_argument, write_text
 from avserver.errors import WireError
 
 BUNDLE = b"#bundle\0"
@@ -23,9 +17,6 @@ MAX_DEPTH = 8
 NTP_TO_UNIX_S = 2_208_988_800
 _IMMEDIATELY = 1
 _SIZE, _TIME = struct.Struct(">i"), struct.Struct(">Q")
-_FLOAT32_MAX = 3.4028234e38
-# An address and its types, if it has any (old senders leave them out where there are no arguments).
-_HEAD = re.compile(rb"/[^\0]*\0{1,4}(?:,(?P<types>[ihfdsbrmtTFN\[\]]*)\0|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +54,12 @@ def encode(address: str, *arguments: object) -> bytes:
 
     Raises TypeError for an argument that OSC has no type for.
     """
-    builder = OscMessageBuilder(address)
+    tags, body = ",", b""
     for argument in arguments:
-        value = _sendable(argument)
-        wide = isinstance(value, float) and math.isfinite(value) and abs(value) > _FLOAT32_MAX
-        try:
-            builder.add_arg(value, OscMessageBuilder.ARG_TYPE_DOUBLE if wide else None)
-        except ValueError as err:
-            raise TypeError(f"OSC has no type for {type(argument).__name__}") from err
-    return builder.build().dgram
-
-
-def _sendable(argument: Any) -> Any:
-    match argument:
-        case Integral():
-            return int(argument)
-        case Real():
-            return float(argument)
-        case tuple() | list():
-            return [_sendable(part) for part in argument]
-    return argument
+        tag, data = write_argument(argument)
+        tags += tag
+        body += data
+    return write_text(address) + write_text(tags) + body
 
 
 def _read_elements(packet: bytes, bundles: list[Bundle], into: Bundle, depth: int) -> None:
@@ -120,17 +97,12 @@ def _read(layout: struct.Struct, data: bytes, at: int) -> int:
 
 
 def _message(data: bytes) -> Message:
-    head = _HEAD.match(data)
-    if head is None:
-        raise WireError(f"an OSC message begins with an address and known types, got {data[:32]!r}")
-    if (head["types"] or b"").count(b"[") > MAX_DEPTH:
-        raise WireError(f"a message has more than {MAX_DEPTH} arrays")
-    try:
-        message = OscMessage(data)
-    except (ParseError, UnicodeDecodeError) as err:
-        raise WireError(f"the arguments of an OSC message do not fit its types: {data[:32]!r}") from err
-    return Message(message.address, tuple(_frozen(argument) for argument in message.params))
-
-
-def _frozen(argument: object) -> object:
-    return tuple(_frozen(part) for part in argument) if isinstance(argument, list) else argument
+    if not data.startswith(b"/"):
+        raise WireError(f"an OSC message begins with an address, got {data[:32]!r}")
+    address, at = read_text(data, 0)
+    if at == len(data):  # old senders leave the types out where there are no arguments
+        return Message(address, ())
+    tags, at = read_text(data, at)
+    if not tags.startswith(","):
+        raise WireError(f"after the address of an OSC message come its types, got {data[:32]!r}")
+    return Message(address, read_arguments(tags[1:], data, at))

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from avserver.control.desk import MAX_EXPLAINED, MAX_SUBSCRIBERS, Command, Desk
+from avserver.control.desk import MAX_EXPANDED, MAX_EXPLAINED, MAX_NEW_PATTERNS, MAX_SUBSCRIBERS, Command, Desk
 from avserver.control.events import SHOW, Event
 from avserver.control.fixed_params import FIXED
+from avserver.control.param_makers import choice_param
 from avserver.control.params import Kind, ParamTable
 from avserver.control.patch_params import choir_params
+from avserver.control.subscribers import MAX_SUBSCRIBERS
 from avserver.errors import AudioError
 
 TABLE = ParamTable([*FIXED, *choir_params("melody", seeds=(1, 2), layers=(0.0, 0.5), glide_s=1.0)])
@@ -100,7 +102,7 @@ def test_values_are_a_snapshot(desk: Desk, ann: Client) -> None:
         ("/noise/strength", tuple(range(10_000)), "got 10000 arguments"),
         ("/noise/strength", ("x" * 60_000,), "takes a number"),
         ("/panic", ("now",), "takes 0 or 1"),
-        ("/notify", (), "takes 0 or 1, got nothing"),
+        ("/notify", (), "port), got nothing"),
         ("/notify", (2,), "takes 0 or 1"),
         ("/notify", ("yes",), "takes 0 or 1"),
         ("/sync", (), "takes one id"),
@@ -188,7 +190,7 @@ def test_the_client_unheard_for_longest_makes_room(desk: Desk) -> None:
     desk.apply([clients[0].says("/noise/speed")])  # heard again, so the second is the one unheard for longest
     newcomer = Client("newcomer")
     desk.apply([newcomer.says("/notify", 1)])
-    assert clients[1].heard[-1][:2] == ("/avserver/fail", "/notify")
+    assert clients[1].heard[-1][:2] == ("/avserver/fail", "/avserver/notify")
     desk.apply([Client("other").says("/noise/speed", 2.0)])
     told = ("/avserver/noise/speed", 2.0)
     assert told not in clients[1].heard
@@ -276,3 +278,160 @@ def test_a_command_at_the_desk_may_answer_and_have_more_done_in_the_same_frame(a
     assert ann.heard == [("/doubled", 3.0)]
     assert fired == {"/segment/next", "/choir/melody/next"}
     assert (desk.values["/noise/speed"], desk.values["/noise/strength"]) == (6.0, 0.0)
+
+
+# ---- patterns ----
+
+
+def does(desk: Desk, *events: Event) -> frozenset[str]:
+    return desk.apply(desk.expand(events))
+
+
+def test_a_pattern_turns_all_that_it_means(desk: Desk, ann: Client) -> None:
+    assert does(desk, ann.says("/choir/*/seed/[12]", 7), ann.says("/noise/{speed,strength}", "+", 0.25)) == frozenset()
+    assert [desk.values[f"/choir/melody/seed/{number}"] for number in (1, 2)] == [7, 7]
+    assert (desk.values["/noise/speed"], desk.values["/noise/strength"]) == (1.25, 0.75)
+    assert does(desk, ann.says("/segment/{next,previous}", 1)) == {"/segment/next", "/segment/previous"}
+    assert ann.heard == []
+
+
+def test_a_question_by_pattern_is_answered_once_an_address_and_fires_nothing(desk: Desk, ann: Client) -> None:
+    assert does(desk, ann.says("/segment/*"), ann.says("/segment/*", "?")) == frozenset()
+    assert ann.heard == [("/avserver/segment/auto", True), ("/avserver/segment/select", 0)] * 2
+    ann.heard.clear()
+    assert does(desk, ann.says("/*")) == frozenset()  # /panic is the only one
+    assert "none of these has a value" in str(ann.heard)
+
+
+def test_a_pattern_reaches_commands(ann: Client) -> None:
+    taken: list[tuple[object, ...]] = []
+    desk = Desk(TABLE, dict, {"/audio/seek": Command(taken.append, "f", "")})
+    does(desk, ann.says("/audio/s*", 3.0))
+    assert taken == [(3.0,)]
+
+
+def test_a_pattern_that_means_nothing_fails_and_another_table_is_looked_at_again(desk: Desk, ann: Client) -> None:
+    does(desk, ann.says("/choir/b*/seed/1", 5), ann.says("/[", 1))
+    assert [words[:2] for words in ann.heard] == [
+        ("/avserver/fail", "/avserver/choir/b*/seed/1"),
+        ("/avserver/fail", "/avserver/["),
+    ]
+    desk.take(ParamTable([*FIXED, *choir_params("bass", seeds=(3,), layers=(0.0, 1.0), glide_s=2.0)]))
+    does(desk, ann.says("/choir/b*/seed/1", 5))
+    assert desk.values["/choir/bass/seed/1"] == 5
+    assert desk.failures == 2
+
+
+def test_a_flood_of_patterns_is_bounded(desk: Desk, ann: Client) -> None:
+    events = [ann.says("/*/*", 0.5) for _ in range(1000)] + [ann.says(f"/*/{number}*", 1) for number in range(100)]
+    assert len(desk.expand(events)) <= MAX_EXPANDED
+    assert len(ann.heard) == MAX_EXPLAINED
+    desk.apply([])
+    known = desk.expand([ann.says("/*/*", 0.5)])
+    unknown = [ann.says(f"/noise/*{'?' * number}") for number in range(MAX_NEW_PATTERNS + 1)]
+    assert len(desk.expand(unknown)) > 0
+    assert 20 < len(known) < MAX_EXPANDED
+    assert "a frame are looked up" in str(ann.heard[-1])
+
+
+# ---- relative arguments ----
+
+
+@pytest.mark.parametrize(
+    ("address", "start", "arguments", "end"),
+    [
+        ("/noise/speed", 2.0, ("+", 0.5), 2.5),
+        ("/noise/speed", 2.0, ("-", 0.5), 1.5),
+        ("/noise/speed", 2.0, ("*", 2), 4.0),
+        ("/noise/speed", 2.0, ("+", 1e300), 8.0),
+        ("/noise/speed", 2.0, ("-", 10**400), 0.0),
+        ("/noise/speed", 2.0, ("a", 3.0), 3.0),
+        ("/grade/hue", -90.0, ("*", -1), 90.0),
+        ("/segment/select", 5, ("+", 1), 6),
+        ("/segment/select", 5, ("-", 1.0), 4),
+        ("/segment/select", 5, ("*", 1.5), 8),
+        ("/segment/select", 127, ("+", 1), 127),
+        ("/output/freeze", False, ("a", 1), True),
+        ("/kind", 1, ("+", 1), 2),
+        ("/kind", 2, ("+", 1), 2),
+        ("/kind", 2, ("a", "one"), 0),
+    ],
+)
+def test_a_relative_argument_steps(
+    ann: Client, address: str, start: float, arguments: tuple[object, ...], end: float
+) -> None:
+    desk = Desk(ParamTable([*FIXED, choice_param("/kind", "one", ("one", "two", "three"), "")]), dict)
+    desk.apply([ann.says(address, start), ann.says(address, *arguments), ann.says(address, "?")])
+    assert ann.heard == [(f"/avserver{address}", end)]
+    assert isinstance(desk.values[address], type(end))
+
+
+def test_steps_within_a_frame_add_up(desk: Desk, ann: Client) -> None:
+    desk.apply([ann.says("/noise/speed", "+", 0.25)] * 4)
+    assert desk.values["/noise/speed"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "reason"),
+    [
+        ("/noise/speed", ("+",), "takes a number from 0 to 8"),
+        ("/noise/speed", ("+", "much"), "takes '+' with a finite number, got 'much'"),
+        ("/noise/speed", ("*", math.nan), "takes '*' with a finite number, got nan"),
+        ("/noise/speed", ("/", 2.0), "takes one value, or '+', '-' or '*' and a number"),
+        ("/noise/speed", ("+", 1.0, 2.0), "takes one value, or '+', '-' or '*' and a number"),
+        ("/output/freeze", ("+", 1), "is on or off: it takes 0 or 1"),
+        ("/panic", ("-", 1), "is on or off"),
+        ("/panic", ("?",), "has no value to ask for"),
+    ],
+)
+def test_a_bad_relative_argument_is_answered(
+    desk: Desk, ann: Client, address: str, arguments: tuple[object, ...], reason: str
+) -> None:
+    assert desk.apply([ann.says(address, *arguments)]) == frozenset()
+    [(fail, where, why)] = ann.heard
+    assert (fail, where) == ("/avserver/fail", f"/avserver{address}")
+    assert reason in str(why)
+    assert dict(desk.values) == TABLE.defaults()
+
+
+# ---- feedback ----
+
+
+def test_who_turned_a_knob_is_told_only_where_it_stands_elsewhere(desk: Desk, ann: Client, bob: Client) -> None:
+    desk.apply([ann.says("/notify", 1), bob.says("/notify", 1)])
+    desk.apply([ann.says("/noise/speed", 9.0), ann.says("/segment/select", 2.75), ann.says("/grade/hue", 5.0)])
+    assert sorted(ann.heard) == [("/avserver/noise/speed", 8.0), ("/avserver/segment/select", 3)]
+    assert len(bob.heard) == 3
+    ann.heard.clear()
+    desk.apply([ann.says("/noise/speed", 9.5)])  # it stands at the end already, and ann's fader does not
+    assert ann.heard == [("/avserver/noise/speed", 8.0)]
+    assert len(bob.heard) == 3
+    desk.apply([ann.says("/noise/speed", 9.5), ann.says("/noise/speed", 7.0)])  # in the end it is as ann sent it
+    desk.apply([ann.says("/output/freeze", 1.0)])
+    assert len(ann.heard) == 1
+    desk.apply([ann.says("/noise/speed", "-", 1.0)])
+    assert ann.heard[1:] == [("/avserver/noise/speed", 6.0)]
+
+
+def test_somebody_of_the_house_subscribes_and_leaves(desk: Desk, ann: Client) -> None:
+    told: list[tuple[object, ...]] = []
+    desk.subscribe("midi", lambda *words: told.append(words))
+    desk.apply([ann.says("/noise/speed", 3.0)])
+    desk.apply([Event("/noise/speed", (4.0,), "midi", print)])
+    assert told == [("/avserver/noise/speed", 3.0)]
+    desk.unsubscribe("midi")
+    desk.unsubscribe("midi")
+    desk.apply([ann.says("/noise/speed", 5.0)])
+    assert len(told) == 1
+
+
+def test_whoever_is_told_at_the_same_place_takes_over(desk: Desk, ann: Client) -> None:
+    told: list[tuple[object, ...]] = []
+
+    def screen(*words: object) -> None:
+        told.append(words)
+
+    desk.subscribe("first start", screen)
+    desk.subscribe("second start", screen)
+    desk.apply([ann.says("/noise/speed", 3.0)])
+    assert told == [("/avserver/noise/speed", 3.0)]

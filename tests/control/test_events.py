@@ -1,5 +1,6 @@
 """The queue between control threads and the engine's."""
 
+import math
 import threading
 
 from hypothesis import given
@@ -39,9 +40,94 @@ def test_timed_ones_wait_for_their_time_and_stay_together():
 
 def test_late_ones_are_executed_at_once_and_counted():
     queue = EventQueue()
+    queue.put(event("/in_time", NOW_S - 0.1))  # its time has passed, but not its frame
+    assert names(queue.drain(NOW_S)) == ["/in_time"]
+    assert queue.late == 0
     queue.put(event("/late", NOW_S - 0.1))
-    assert names(queue.drain(NOW_S)) == ["/late"]
+    assert names(queue.drain(NOW_S + 1)) == ["/late"]
     assert queue.late == 1
+
+
+KNOBS = {"/a", "/b"}
+
+
+def said(address: str, value: object, sender: str = "ann") -> Event:
+    return Event(address, (value,), sender, lambda *_: None)
+
+
+def outcome(events: list[Event]) -> list[tuple[str, object, str]]:
+    return [(each.address, each.arguments[0], each.sender) for each in events]
+
+
+def test_of_a_fader_only_the_newest_value_is_kept():
+    queue = EventQueue(KNOBS.__contains__)
+    for value in range(QUEUE_LENGTH + 100):
+        queue.put(said("/a", value / 1000))
+    queue.put(said("/b", 1))
+    queue.put(said("/a", 7, "bob"))
+    queue.put(said("/a", 2.5))
+    assert outcome(queue.drain(NOW_S)) == [("/b", 1, "ann"), ("/a", 7, "bob"), ("/a", 2.5, "ann")]
+    assert (queue.coalesced, queue.dropped) == (QUEUE_LENGTH + 100, 0)
+    queue.put(said("/a", 3))
+    assert outcome(queue.drain(NOW_S)) == [("/a", 3, "ann")]
+
+
+def test_what_is_more_than_a_number_is_kept_and_no_number_passes_it():
+    queue = EventQueue(KNOBS.__contains__)
+    step = Event("/a", ("+", 1), "ann", lambda *_: None)
+    ask = Event("/a", (), "ann", lambda *_: None)
+    story = [
+        said("/a", 1),
+        said("/trigger", 1),
+        said("/trigger", 1),
+        said("/a", 2),
+        step,
+        step,
+        said("/a", math.nan),
+        ask,
+    ]
+    for each in story:
+        queue.put(each)
+    assert queue.drain(NOW_S) == story
+    assert queue.coalesced == 0
+
+
+def test_a_bundle_gives_way_only_as_a_whole():
+    queue = EventQueue(KNOBS.__contains__)
+    queue.put(said("/a", 1), said("/b", 1))
+    queue.put(said("/a", 2), said("/trigger", 2))
+    queue.put(said("/a", 3), said("/b", 3))
+    queue.put(said("/a", 4))
+    queue.put(said("/a", 5), said("/b", 5))
+    assert [(address, value) for address, value, _ in outcome(queue.drain(NOW_S))] == [
+        ("/a", 1), ("/b", 1), ("/a", 2), ("/trigger", 2), ("/a", 4), ("/a", 5), ("/b", 5)
+    ]  # fmt: skip
+    assert queue.coalesced == 2
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from(["/a", "/b", "/reset"]), st.integers(0, 3)), min_size=1, max_size=3).flatmap(
+            lambda turns: st.sampled_from(["ann", "bob"]).map(lambda sender: (sender, turns))
+        ),
+        max_size=20,
+    )
+)
+def test_coalescing_leaves_every_knob_where_all_events_would(packets):
+    def end_of(events: list[Event]) -> dict[str, object]:
+        knobs: dict[str, object] = {}
+        for each in events:
+            if each.address == "/reset":
+                knobs.clear()
+            else:
+                knobs[each.address] = (each.arguments[0], each.sender)
+        return knobs
+
+    queue, everything = EventQueue(KNOBS.__contains__), EventQueue()
+    for sender, turns in packets:
+        for each in (queue, everything):
+            each.put(*(said(address, value, sender) for address, value in turns))
+    assert end_of(queue.drain(NOW_S)) == end_of(everything.drain(NOW_S))
 
 
 @given(st.lists(st.floats(0.0, HORIZON_S - 1), max_size=30))
