@@ -72,7 +72,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=float, help="frames a second")
     parser.add_argument("--size", type=_size, metavar="WxH", help="size of the frames (px), e.g. 512x288 or 512")
     parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds")
-    parser.add_argument("--osc-port", type=int, metavar="PORT", help="UDP port for OSC")
+    parser.add_argument("--osc-port", type=int, metavar="PORT", help="port for OSC, UDP and TCP")
+    parser.add_argument("--oscquery-port", type=int, metavar="PORT", help="TCP port for OSCQuery")
+    parser.add_argument("--no-oscquery", action="store_true", help="no OSCQuery")
     parser.add_argument("--zeromq", metavar="ADDRESS", help="where frames are published, e.g. tcp://127.0.0.1:5555")
     parser.add_argument("--preview-port", type=int, metavar="PORT", help="TCP port of the preview page")
     parser.add_argument("--no-preview", action="store_true", help="no preview page")
@@ -114,6 +116,7 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
             "duration_s": arguments.duration,
         },
         "osc": {"port": arguments.osc_port},
+        "oscquery": {"port": arguments.oscquery_port, "enabled": False if arguments.no_oscquery else None},
         "zeromq": {"address": arguments.zeromq},
         "preview": {"port": arguments.preview_port, "enabled": False if arguments.no_preview else None},
     }

@@ -137,6 +137,19 @@ class MidiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OscQuerySettings:
+    """Where programs look up what can be turned (HTTP, WebSocket); `announce` tells them by zeroconf where that is."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = 9001
+    announce: bool = True
+
+    def __post_init__(self) -> None:
+        _within("oscquery.port", self.port, 0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
 class ZeroMqSettings:
     """Where frames are published; empty: nowhere. Other than loopback and ipc only with `insecure = true`."""
 
@@ -177,6 +190,7 @@ class Show:
     mapping: MappingSettings = field(default_factory=MappingSettings)
     osc: OscSettings = field(default_factory=OscSettings)
     midi: MidiSettings = field(default_factory=MidiSettings)
+    oscquery: OscQuerySettings = field(default_factory=OscQuerySettings)
     zeromq: ZeroMqSettings = field(default_factory=ZeroMqSettings)
     preview: PreviewSettings = field(default_factory=PreviewSettings)
     presets: PresetSettings = field(default_factory=PresetSettings)

@@ -30,6 +30,7 @@ from avserver.control.mapping_watch import MappingWatch
 from avserver.control.midi.hand import MidiHand
 from avserver.control.midi.ports import MidiPorts
 from avserver.control.osc import OscServer
+from avserver.control.oscquery import OscQuery
 from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
 from avserver.control.preset_folder import PresetFolder
@@ -149,7 +150,10 @@ class Server:
         absent = [bend.name for bend in self._patch.bends if bend.layer not in self._models.config(0).shape.layers]
         if absent:
             lines.append(f"left out      bends of layers that this model does not have: {', '.join(absent)}")
-        lines.append(f"knobs         OSC on {host}:{port}, every address: avserver params")
+        over = "UDP and TCP" if show.osc.tcp else "UDP"
+        lines.append(f"knobs         OSC on {host}:{port} ({over}), every address: avserver params")
+        if self._oscquery:
+            lines.append(f"OSCQuery      {self._oscquery.url}")
         return lines
 
     def status(self) -> Mapping[str, str | float | int]:
@@ -214,11 +218,25 @@ class Server:
         meter = Meter()
         queue = EventQueue(lambda address: address in desk.values)
         table = self._patch.param_table(self._models.names)
-        desk = Desk(table, self.status, self._commands(), self._presets.on_fire())
+        commands = self._commands()
+        desk = Desk(table, self.status, commands, self._presets.on_fire())
         stack.enter_context(self._librarian)
         self._queue, self._desk = queue, desk
         self._osc = OscServer(show.osc.host, show.osc.port, queue, tcp=show.osc.tcp)
         stack.callback(self._osc.close)
+        self._oscquery: OscQuery | None = None
+        if show.oscquery.enabled:
+            self._oscquery = OscQuery(
+                show.oscquery.host,
+                show.oscquery.port,
+                osc=self._osc.address,
+                parameters=[param.to_plain() for param in table.values()],
+                commands=commands,
+                values=lambda: desk.values,
+                queue=queue,
+                announced=show.oscquery.announce,
+            )
+            stack.callback(self._oscquery.close)
         self._inputs = Inputs()
         self._zeromq: ZeroMqOutput | None = None
         self._preview: WebPreview | None = None
@@ -277,7 +295,7 @@ class Server:
             publisher=Publisher(outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
             meter=meter,
             mapping=MappingWatch(self._mapping_paths, self._patch, self._models.names, desk.complain),
-            watchers=(self._preview,) if self._preview else (),
+            watchers=tuple(watcher for watcher in (self._preview, self._oscquery) if watcher is not None),
         )
 
     def _open_midi(self, stack: ExitStack, table: ParamTable, transport: Transport) -> MidiHand | None:

@@ -28,24 +28,29 @@ class ServerProcess:
         arguments: further arguments of `avserver serve`.
         log: file that takes what the server prints.
         preview: whether it serves the preview page.
+        oscquery: whether it serves OSCQuery.
 
     Attributes:
         osc: a client of the server.
         zeromq: address of its frames.
         preview: port of its preview page.
+        oscquery: port of its OSCQuery.
         started_s: when it was started (s, time.monotonic).
     """
 
-    def __init__(self, arguments: Sequence[str], *, log: Path, preview: bool = False) -> None:
+    def __init__(self, arguments: Sequence[str], *, log: Path, preview: bool = False, oscquery: bool = False) -> None:
         self._arguments = arguments
         self._log_path = log
         self._with_preview = preview
+        self._with_oscquery = oscquery
 
     def __enter__(self) -> Self:
-        self.osc_port, zeromq_port, self.preview = free_port(socket.SOCK_DGRAM), free_port(), free_port()
+        self.osc_port, zeromq_port, self.preview = free_port(), free_port(), free_port()
+        self.oscquery = free_port()
         self.zeromq = f"tcp://{HOST}:{zeromq_port}"
         ports = ["--osc-port", str(self.osc_port), "--zeromq", self.zeromq]
         ports += ["--preview-port", str(self.preview)] if self._with_preview else ["--no-preview"]
+        ports += ["--oscquery-port", str(self.oscquery)] if self._with_oscquery else ["--no-oscquery"]
         self._log = self._log_path.open("w", encoding="utf-8")
         self.started_s = time.monotonic()
         self.process = subprocess.Popen(
@@ -101,9 +106,14 @@ class ServerProcess:
             raise ServerDied(f"the server did not {what} in time: {self.printed}")
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Return a port of this machine that nobody uses at this moment."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind((HOST, 0))
-        port: int = sock.getsockname()[1]
-        return port
+def free_port() -> int:
+    """Return a port of this machine that nobody uses at this moment, neither for TCP nor for UDP."""
+    while True:
+        with socket.socket(socket.AF_INET) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind((HOST, 0))
+            port: int = tcp.getsockname()[1]
+            try:
+                udp.bind((HOST, port))
+            except OSError:
+                continue
+            return port

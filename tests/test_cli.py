@@ -96,7 +96,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_two(
     arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "none-of-this-name")
-    done = avserver("serve", *arguments, "--duration", "0.1", "--osc-port", "0", "--no-preview")
+    done = avserver("serve", *arguments, "--duration", "0.1", "--osc-port", "0", "--no-oscquery", "--no-preview")
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
@@ -112,7 +112,7 @@ def test_a_size_that_is_none_is_refused() -> None:
 
 def test_the_printed_built_in_show_has_every_section() -> None:
     text = to_toml(built_in_show())
-    for section in ("frame", "audio", "model", "mapping", "osc", "zeromq", "preview"):
+    for section in ("frame", "audio", "model", "mapping", "osc", "oscquery", "zeromq", "preview"):
         assert f"[{section}]" in text
 
 

@@ -399,10 +399,21 @@ def test_a_silent_song_is_named(tmp_path: Path, tiny_model: Path) -> None:
 
 def refused(*arguments: str) -> str:
     """Return the one sentence that `avserver serve` ends with."""
-    ports = [] if "--osc-port" in arguments else ["--osc-port", str(free_port(socket.SOCK_DGRAM))]
+    ports = [] if "--osc-port" in arguments else ["--osc-port", str(free_port())]
     ports += [] if "--zeromq" in arguments else ["--zeromq", ""]
     done = subprocess.run(
-        [sys.executable, "-m", "avserver", "serve", *arguments, *ports, "--no-preview", "--duration", "1"],
+        [
+            sys.executable,
+            "-m",
+            "avserver",
+            "serve",
+            *arguments,
+            *ports,
+            "--no-oscquery",
+            "--no-preview",
+            "--duration",
+            "1",
+        ],
         capture_output=True,
         text=True,
         timeout=30,

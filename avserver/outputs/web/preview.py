@@ -1,8 +1,6 @@
 """WebPreview: the output that is a web page. It lives in a thread of its own, which the show never waits for."""
 
-import asyncio
 import socket
-import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from avserver.addresses import bound_socket, is_loopback
@@ -11,6 +9,7 @@ from avserver.frame import Frame
 from avserver.outputs.output import Output
 from avserver.outputs.web.audience import Audience
 from avserver.signals import Signals
+from avserver.web_thread import WebServing, WebThread
 
 
 class WebPreview(Output):
@@ -50,11 +49,8 @@ class WebPreview(Output):
                 "allowed: 127.0.0.1, ::1, localhost"
             )
         self.address = (host, port)
-        self._audience = Audience(describe=describe, values=values, put=put, call_soon=self._call_soon)
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = threading.Event()
-        self._stop_serving: Callable[[], None] | None = None
+        self._thread = WebThread("web", self._site)
+        self._audience = Audience(describe=describe, values=values, put=put, call_soon=self._thread.call_soon)
 
     @property
     def url(self) -> str:
@@ -79,43 +75,19 @@ class WebPreview(Output):
         listener = bound_socket(
             *self.address, socket.SOCK_STREAM, name="preview", choose="--preview-port or [preview] port"
         )
-        listener.listen()
         self.address = (self.address[0], listener.getsockname()[1])
-        self._thread = threading.Thread(target=self._run, args=(listener,), name="web", daemon=True)
-        self._thread.start()
+        self._thread.start(listener)
 
     def _send(self, frame: Frame) -> None:
         self._audience.frame = frame
-        if len(self._audience) and not self._call_soon(self._audience.wake):
+        if len(self._audience) and not self._thread.call_soon(self._audience.wake):
             raise BrokenPipeError("the web server has ended")
 
     def _close(self) -> None:
-        assert self._thread is not None
-        self._stopping.set()
-        if self._stop_serving:
-            self._stop_serving()
-        self._thread.join(1.0)
+        self._thread.stop()
 
-    def _call_soon(self, function: Callable[..., None], *arguments: object) -> bool:
-        """Have the web thread call a function; return whether there is one. Called from any thread."""
-        if self._loop is None:
-            return False
-        try:
-            self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:  # the loop was closed meanwhile
-            return False
-        return True
-
-    def _run(self, listener: socket.socket) -> None:
-        with listener:
-            asyncio.run(self._serve(listener))
-
-    async def _serve(self, listener: socket.socket) -> None:
-        # Imported here, a third of a second that the show does not wait for. Browsers queue at the listener meanwhile.
+    def _site(self) -> WebServing:
+        # Imported here, a third of a second that the show does not wait for.
         from avserver.outputs.web.site import Server  # noqa: PLC0415
 
-        server = Server(self._audience, host=self.address[0])
-        self._loop = asyncio.get_running_loop()
-        self._stop_serving = server.stop
-        if not self._stopping.is_set():
-            await server.serve([listener])
+        return Server(self._audience, host=self.address[0])

@@ -1,30 +1,20 @@
-"""The site: HTTP and WebSocket around the audience. Imported by the web thread only, it takes a while.
-
-Web pages of others must not be able to steer a show from inside the browser of whoever runs it. So a request must
-name one of our own hosts (else a foreign name that resolves to us would do: DNS rebinding), and a WebSocket must come
-from our own page.
-"""
+"""The site: HTTP and WebSocket around the audience. Imported by the web thread only, it takes a while."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import simplejpeg
-import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from avserver.addresses import is_loopback
 from avserver.frame import Frame
 from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, Audience
+from avserver.web_server import WebServer
 
 JPEG_QUALITY = 85
 _STATIC = Path(__file__).parent / "static"
@@ -48,7 +38,7 @@ _FULL = 1013
 
 
 class Server:
-    """uvicorn around the site, for a thread that is not the main one.
+    """The site and whoever looks at it, for a thread that is not the main one.
 
     Args:
         audience: who is served.
@@ -57,27 +47,12 @@ class Server:
 
     def __init__(self, audience: Audience, *, host: str) -> None:
         self._audience = audience
-        self._uvicorn = _QuickServer(
-            uvicorn.Config(
-                _Doorkeeper(_app(audience), host),
-                loop="asyncio",
-                http="h11",
-                ws="websockets-sansio",
-                ws_max_size=MAX_MESSAGE_BYTES,
-                ws_per_message_deflate=False,  # pictures do not get smaller
-                lifespan="off",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            )
-        )
+        self._web = WebServer(_app(audience), host=host, most_bytes=MAX_MESSAGE_BYTES)
 
     async def serve(self, listeners: list[socket.socket]) -> None:
         """Serve until `stop`."""
         teller = asyncio.create_task(self._audience.tell())
-        serving = asyncio.create_task(self._uvicorn.serve(sockets=listeners))
+        serving = asyncio.create_task(self._web.serve(listeners))
         await asyncio.wait((teller, serving), return_when=asyncio.FIRST_COMPLETED)
         if teller.done():  # it never ends by itself: show why it did
             self.stop()
@@ -87,58 +62,7 @@ class Server:
 
     def stop(self) -> None:
         """Have `serve` return soon. Called from any thread."""
-        self._uvicorn.should_exit = True
-
-
-class _QuickServer(uvicorn.Server):
-    """Does not wait for viewers to read what is still on its way to them."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await super().shutdown(sockets)
-
-
-class _Doorkeeper:
-    """Lets in who asks for one of our hosts and, on a WebSocket, comes from our own page or from no page at all."""
-
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
-        self._host = host.lower()
-        self._any_ip = _is_ip(host) and ipaddress.ip_address(host).is_unspecified
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope["type"], Headers(scope=scope))
-        if refusal is None:
-            await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await WebSocketClose(reason=refusal)(scope, receive, send)
-        else:
-            await PlainTextResponse(refusal, 403)(scope, receive, send)
-
-    def _refusal(self, kind: str, headers: Headers) -> str | None:
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return f"expected a Host of this machine, got {', '.join(hosts)}"
-        origin = headers.get("origin")
-        if kind == "websocket" and origin is not None and origin.lower() != f"http://{hosts[0].lower()}":
-            return f"expected an Origin of {hosts[0]}, got {origin}"
-        return None
-
-    def _is_ours(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
-            return False
-        return name == self._host or is_loopback(name) or (self._any_ip and _is_ip(name))
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+        self._web.stop()
 
 
 class _SocketWire:
