@@ -1,6 +1,7 @@
 """The server as a real process: a real subscriber, real OSC, real music, a 16 px model."""
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from pythonosc.osc_message_builder import build_msg
 
 from avserver.audio.clicks import clicks
 from avserver.audio.wav import write_wav
+from avserver.control.osc_packet import encode
+from avserver.control.osc_slip import frame
 from avserver.control.reseed import AT_RANDOM, seed_from
 from avserver.frame import HEADER_SIZE, Flags, FrameHeader
 from avserver.server_process import HOST, ServerProcess, free_port
@@ -395,6 +399,21 @@ def test_a_silent_song_is_named(tmp_path: Path, tiny_model: Path) -> None:
     silent = tmp_path / "silent.wav"
     write_wav(silent, clicks([], 2.0))
     assert str(silent) in refused("--model", str(tiny_model), "--audio", str(silent))
+
+
+def test_oscquery_and_tcp_are_where_the_server_says(tiny_model: Path, tmp_path: Path) -> None:
+    arguments = ["--model", str(tiny_model), "--audio", "none", "--fps", str(FPS)]
+    with ServerProcess(arguments, log=tmp_path / "server.log", oscquery=True) as server:
+        server.wait_for_osc()
+        url = f"http://{HOST}:{server.oscquery}/"
+        assert f"OSCQuery      {url}" in server.printed
+        with urllib.request.urlopen(f"{url}?HOST_INFO", timeout=20) as answer:
+            assert json.load(answer)["OSC_PORT"] == server.osc_port
+        with socket.create_connection((HOST, server.osc_port), timeout=20) as tcp:
+            tcp.sendall(frame(encode("/avserver/noise/speed", 2.5)) + frame(encode("/avserver/noise/speed")))
+            assert tcp.recv(1000) == frame(encode("/avserver/noise/speed", 2.5))
+        with urllib.request.urlopen(f"{url}avserver/noise/speed?VALUE", timeout=20) as answer:
+            assert json.load(answer) == {"VALUE": [2.5]}
 
 
 def refused(*arguments: str) -> str:

@@ -157,7 +157,7 @@ class Desk:
             except UserError as err:
                 self._fail(event, str(err))
                 continue
-            expanded += [replace(event, address=each) for each in meant]
+            expanded += [replace(event, address=address) for address in meant]
         return expanded
 
     def apply(self, events: Sequence[Event]) -> frozenset[str]:

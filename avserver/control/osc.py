@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from avserver.addresses import bound_socket
 from avserver.control.events import EventQueue
-from avserver.control.osc_intake import OscClient, OscIntake
+from avserver.control.osc_intake import OscIntake, OscPeer
 from avserver.control.osc_packet import encode
 from avserver.control.osc_tcp import OscTcp
 
@@ -50,7 +50,7 @@ class OscServer:
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         self.unsent = 0
         self._intake = OscIntake(queue)
-        self._clients: dict[Address, OscClient] = {}
+        self._clients: dict[Address, OscPeer] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._socket, selectors.EVENT_READ, self._receive)
         self._waker, self._wake = socket.socketpair()
@@ -131,14 +131,14 @@ class OscServer:
                 continue
             take(packet, clients.get(source) or self._client(source))
 
-    def _client(self, source: Address) -> OscClient:
+    def _client(self, source: Address) -> OscPeer:
         if len(self._clients) >= _MOST_CLIENTS:
             self._clients.clear()
 
         def reply_at(port: int) -> _Reply:
             return _Reply(self, (source[0], port, *source[2:]))
 
-        client = OscClient(("osc", *source), str(source[0]), _Reply(self, source), reply_at)
+        client = OscPeer(("osc", *source), str(source[0]), _Reply(self, source), reply_at)
         self._clients[source] = client
         return client
 

@@ -3,7 +3,7 @@
 import logging
 import struct
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from avserver.control.events import ROOT, Event, EventQueue, Reply
 from avserver.control.osc_packet import Bundle, Message, decode, encode
@@ -20,7 +20,7 @@ _NUMBERS = {b",f\0\0": (float, struct.Struct(">f")), b",i\0\0": (int, struct.Str
 
 
 @dataclass(frozen=True, slots=True)
-class OscClient:
+class OscPeer:
     """Who sent a packet.
 
     Attributes:
@@ -53,14 +53,14 @@ class OscIntake:
         self.received = 0
         self.malformed = 0
 
-    def take(self, packet: bytes, client: OscClient) -> None:
+    def take(self, packet: bytes, client: OscPeer) -> None:
         """Enqueue what a packet says. What is not OSC is counted, what is not meant for us is answered."""
         self.received += 1
         known = self._heads.get(packet[:-4])
         if known is not None:
             address, number = known
             arguments = number.unpack_from(packet, len(packet) - 4)
-            self._queue.put(Event(address, arguments, client.sender, client.reply))
+            self._queue.put(_event(address, arguments, client))
             return
         try:
             bundles = decode(packet)
@@ -71,17 +71,17 @@ class OscIntake:
             self._enqueue(bundle, client)
         self._remember(packet, bundles[0])
 
-    def refuse(self, err: WireError, client: OscClient) -> None:
+    def refuse(self, err: WireError, client: OscPeer) -> None:
         """Count something that was not OSC; say so the first time."""
         self.malformed += 1
         if self.malformed == 1:
             _LOG.warning("dropped a malformed OSC packet from %s: %s (more are only counted)", client.name, err)
 
-    def _enqueue(self, bundle: Bundle, client: OscClient) -> None:
+    def _enqueue(self, bundle: Bundle, client: OscPeer) -> None:
         events = []
         for message in bundle.messages:
             if message.address.startswith(_INSIDE):
-                events.append(_event(message, client, bundle.due_unix_s))
+                events.append(_told(message, client, bundle.due_unix_s))
             else:
                 client.reply(FAIL, message.address[:200], f"addresses here begin with {_INSIDE}")
         self._queue.put(*events)
@@ -102,10 +102,14 @@ class OscIntake:
             self._heads[packet[:-4]] = (message.address.removeprefix(ROOT), layout)
 
 
-def _event(message: Message, client: OscClient, due_unix_s: float | None) -> Event:
-    address, arguments, reply = message.address.removeprefix(ROOT), message.arguments, client.reply
-    match address, arguments:
+def _told(message: Message, client: OscPeer, due_unix_s: float | None) -> Event:
+    address = message.address.removeprefix(ROOT)
+    match address, message.arguments:
         # Some listen on another port than they send from.
         case "/notify", (switch, int() | float() as port) if client.reply_at and 1 <= port <= 65535:
-            arguments, reply = (switch,), client.reply_at(int(port))
-    return Event(address, arguments, client.sender, reply, due_unix_s)
+            return replace(_event(address, (switch,), client, due_unix_s), reply=client.reply_at(int(port)))
+    return _event(address, message.arguments, client, due_unix_s)
+
+
+def _event(address: str, arguments: tuple[object, ...], client: OscPeer, due_unix_s: float | None = None) -> Event:
+    return Event(address, arguments, client.sender, client.reply, due_unix_s)

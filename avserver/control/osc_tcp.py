@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from avserver.control.events import Event, EventQueue
-from avserver.control.osc_intake import OscClient, OscIntake
+from avserver.control.osc_intake import OscIntake, OscPeer
 from avserver.control.osc_packet import encode
 from avserver.control.osc_slip import SlipReader, frame, unframe
 from avserver.errors import WireError
@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 MAX_CLIENTS = 64
 # As much as a UDP datagram holds, every byte of it escaped.
 MAX_FRAME_BYTES = 2 * 65536
-# Answers that wait for a client to read. Feedback of every knob in every frame fills it in half a minute.
+# Answers that wait for a client to read. Feedback of every knob in every frame fills it in some seconds.
 MAX_UNREAD_BYTES = 1 << 20
 _CHUNK_BYTES = 65536
 
@@ -142,7 +142,7 @@ class _Connection:
         self.number = number
         self.socket = sock
         self.reader = SlipReader(MAX_FRAME_BYTES)
-        self.client = OscClient(("osc-tcp", number), host, self._reply)
+        self.client = OscPeer(("osc-tcp", number), host, self._reply)
         self._ring = ring
         self._lock = threading.Lock()
         self._unread = bytearray()

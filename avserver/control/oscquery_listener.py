@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from avserver.control.events import Event
-from avserver.control.osc_intake import OscClient, OscIntake
+from avserver.control.osc_intake import OscIntake, OscPeer
 from avserver.control.osc_packet import encode
 from avserver.control.oscquery_tree import OscQueryTree
 
@@ -47,7 +47,7 @@ class OscQueryListener:
         self._lock = threading.Lock()
         self._waiting: dict[object, bytes | str] = {}
         self._order = itertools.count()
-        self._client = OscClient(("oscquery", next(_numbers)), host, self._answer)
+        self._client = OscPeer(("oscquery", next(_numbers)), host, self._answer)
 
     def arrive(self) -> None:
         """Have the desk tell of changes."""

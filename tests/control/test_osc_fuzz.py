@@ -12,7 +12,7 @@ import pytest
 from avserver.control.desk import Command, Desk
 from avserver.control.events import EventQueue
 from avserver.control.fixed_params import FIXED
-from avserver.control.osc_intake import OscClient, OscIntake
+from avserver.control.osc_intake import OscIntake, OscPeer
 from avserver.control.osc_packet import decode, encode
 from avserver.control.osc_slip import SlipReader, frame, unframe
 from avserver.control.param_makers import choice_param
@@ -91,7 +91,7 @@ class Show:
         commands = {"/audio/seek": Command(lambda _: None, "f", ""), **refusals()}
         self.desk = Desk(TABLE, lambda: {"fps": 30.0}, commands)
         self.intake = OscIntake(self.queue)
-        self.client = OscClient("fuzz", "fuzz", self.answer, lambda _port: self.answer)
+        self.client = OscPeer("fuzz", "fuzz", self.answer, lambda _port: self.answer)
         self.answers = 0
 
     def answer(self, address: str, *arguments: object) -> None:
