@@ -4,8 +4,13 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from avserver.control import relative
+from avserver.control.address_pattern import is_pattern
 from avserver.control.events import ROOT, SHOW, Event, Reply
-from avserver.control.params import Kind, ParamTable, Value
+from avserver.control.params import Kind, Param, ParamTable, Value
+from avserver.control.pattern_book import PatternBook
+from avserver.control.relative import stepped
+from avserver.control.subscribers import Subscribers
 from avserver.errors import ParamError, UserError
 
 PANIC = "/panic"
@@ -14,11 +19,6 @@ _REASON_CHARACTERS = 300
 # Of the events that cannot be done, so many a frame are told why: to look for the nearest name takes half a
 # millisecond, and a client that sends garbage by the thousand must not hold up the frame.
 MAX_EXPLAINED = 10
-# What address patterns may mean within a frame: some milliseconds of work. Of patterns that are new, which have to be
-# looked up, only so many; those of the last frames are remembered.
-MAX_EXPANDED = 2000
-MAX_NEW_PATTERNS = 10
-_REMEMBERED_PATTERNS = 256
 # What servers say. If another server is made to say it to us, answering would never end.
 _ANSWERS = frozenset({"/fail", "/synced", "/status.reply", "/preset/list.reply", "/preset/saved", "/preset/deleted"})
 
@@ -86,7 +86,7 @@ class Desk:
         self.values: Mapping[str, Value] = MappingProxyType(self._defaults)
         self.failures = 0
         self._subscribers = Subscribers()
-        self._patterns: dict[str, tuple[str, ...]] = {}
+        self._book = PatternBook([*table, *self._commands])
         self._turned: dict[str, Value] = {}
         self._explained = 0
 
@@ -118,7 +118,7 @@ class Desk:
             turned = before is not None and self.values[was] != before
             values[address] = table[address].coerce(self.values[was]) if turned else default
         self._table, self._defaults = table, table.defaults()
-        self._patterns.clear()
+        self._book = PatternBook([*table, *self._commands])
         old, self.values = self.values, MappingProxyType(values)
         self._subscribers.tell({at: value for at, value in values.items() if old.get(at) != value}, values)
 
@@ -140,24 +140,16 @@ class Desk:
         Without arguments a pattern asks: it means those of its addresses that have a value. It fires no triggers then:
         `/*` is how one looks around, and must not panic. A pattern that means nothing, or too much, fails.
         """
-        room, unknown = MAX_EXPANDED, MAX_NEW_PATTERNS
+        self._book.begin_frame()
         expanded: list[Event] = []
         for event in events:
             if event.outside or event.address in self._table or not is_pattern(event.address):
                 expanded.append(event)
                 continue
             try:
-                unknown -= event.address not in self._patterns
-                if unknown < 0:
-                    raise ParamError(f"of patterns that are new, {MAX_NEW_PATTERNS} a frame are looked up")
-                meant = self._meant(event)
-                room -= len(meant)
-                if room < 0:
-                    raise ParamError(f"patterns may mean {MAX_EXPANDED} addresses a frame")
+                expanded += [replace(event, address=address) for address in self._meant(event)]
             except UserError as err:
                 self._fail(event, str(err))
-                continue
-            expanded += [replace(event, address=address) for address in meant]
         return expanded
 
     def apply(self, events: Sequence[Event]) -> frozenset[str]:
@@ -176,20 +168,15 @@ class Desk:
         self._explained = 0
         return frozenset(fired)
 
-    def _meant(self, event: Event) -> tuple[str, ...]:
+    def _meant(self, event: Event) -> Sequence[str]:
         """Return the addresses that an event's pattern means."""
-        if event.address not in self._patterns:
-            if len(self._patterns) >= _REMEMBERED_PATTERNS:
-                self._patterns.clear()
-            self._patterns[event.address] = matching(event.address, [*self._table, *self._commands])
-        meant = self._patterns[event.address]
-        if not meant:
-            raise ParamError("no address matches this pattern; all of them: avserver params")
-        if event.arguments in ((), (relative.ASK,)):
-            meant = tuple(address for address in meant if address in self.values)
-            if not meant:
-                raise ParamError("a pattern without arguments asks, and none of these has a value; 1 fires triggers")
-        return meant
+        meant = self._book.look_up(event.address)
+        if event.arguments not in ((), (relative.ASK,)):
+            return meant
+        asked = [address for address in meant if address in self.values]
+        if not asked:
+            raise ParamError("a pattern without arguments asks, and none of these has a value; 1 fires triggers")
+        return asked
 
     def _execute(self, event: Event, fired: set[str]) -> None:
         self._refuse_if_locked(event)

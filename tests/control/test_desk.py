@@ -11,6 +11,7 @@ from avserver.control.fixed_params import FIXED
 from avserver.control.param_makers import choice_param
 from avserver.control.params import Kind, ParamTable
 from avserver.control.patch_params import choir_params
+from avserver.control.pattern_book import MAX_EXPANDED, MAX_NEW_PATTERNS
 from avserver.control.subscribers import MAX_SUBSCRIBERS
 from avserver.errors import AudioError
 
