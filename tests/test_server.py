@@ -412,6 +412,12 @@ def test_oscquery_and_tcp_are_where_the_server_says(tiny_model: Path, tmp_path: 
         with socket.create_connection((HOST, server.osc_port), timeout=20) as tcp:
             tcp.sendall(frame(encode("/avserver/noise/speed", 2.5)) + frame(encode("/avserver/noise/speed")))
             assert tcp.recv(1000) == frame(encode("/avserver/noise/speed", 2.5))
+            tcp.sendall(b"".join(frame(encode("/avserver/grade/hue", step / 100)) for step in range(100)))
+            assert server.osc.ask("/sync", 1, answer="/synced", timeout_s=20) is not None
+            status = server.osc.status(20)
+            assert status is not None
+            assert status["osc_tcp_clients"] == 1
+            assert int(str(status["osc_coalesced"])) > 0
         with urllib.request.urlopen(f"{url}avserver/noise/speed?VALUE", timeout=20) as answer:
             assert json.load(answer) == {"VALUE": [2.5]}
 

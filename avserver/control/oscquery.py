@@ -108,4 +108,5 @@ class OscQuery:
             name=name, host=self._host, osc=self._osc, tree=self._tree, listener=listener, announcement=announcement
         )
         self._take = site.take
+        site.tree = self._tree  # another may have come meanwhile
         return site

@@ -80,9 +80,10 @@ class OscQuerySite:
         names = [unquote(part.partition("=")[0]) for part in request.url.query.split("&") if part]
         if "HOST_INFO" in names:
             return JSONResponse(self._host_info(request), headers=_HEADERS)
-        node = self.tree.describe(request.url.path)
+        path = request.scope["path"]
+        node = self.tree.describe(path)
         if node is None:
-            return Response(f"there is no {request.url.path}\n", 404, _HEADERS, "text/plain")
+            return Response(f"there is no {path}\n", 404, _HEADERS, "text/plain")
         unknown = [name for name in names if name not in ATTRIBUTES]
         if unknown:
             return Response(f"OSCQuery has no attribute {unknown[0]}\n", 400, _HEADERS, "text/plain")

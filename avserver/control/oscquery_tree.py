@@ -1,5 +1,6 @@
 """The tree of addresses as OSCQuery shows it (github.com/Vidvox/OSCQueryProposal): a node for each of their parts."""
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -84,8 +85,11 @@ class OscQueryTree:
     def packet(self, path: str, value: object) -> bytes:
         """Return a value as the message that listeners are sent, of the node's TYPE."""
         param = self._params.get(path)
-        if param is not None and param["kind"] == "bool":
-            return write_text(path) + write_text(",T" if value else ",F")
+        match _type(param) if param is not None else "", value:
+            case "T", _:
+                return write_text(path) + write_text(",T" if value else ",F")
+            case "h", int():
+                return write_text(path) + write_text(",h") + struct.pack(">q", value)
         return encode(path, value if param is None else _shown(param, value))
 
     def changes(self, newer: "OscQueryTree") -> list[tuple[str, str]]:
@@ -122,18 +126,31 @@ def _of_command(path: str, types: str, description: str) -> Plain:
 
 def _of_param(path: str, param: Mapping[str, object]) -> Plain:
     plain: Plain = {"FULL_PATH": path, "DESCRIPTION": param["description"]}
-    match param:
-        case {"kind": "trigger"}:
-            return {**plain, "ACCESS": _WRITE_ONLY, "TYPE": "N"}
-        case {"kind": "bool"}:
-            plain["TYPE"] = "T"
-        case {"choices": [*names]} if names:
-            plain |= {"TYPE": "s", "RANGE": [{"VALS": names}]}
-        case {"kind": kind, "minimum": low, "maximum": high}:
-            plain |= {"TYPE": "i" if kind == "int" else "f", "RANGE": [{"MIN": low, "MAX": high}], "CLIPMODE": ["both"]}
+    plain["TYPE"] = _type(param)
+    match plain["TYPE"]:
+        case "N":
+            return {**plain, "ACCESS": _WRITE_ONLY}
+        case "s":
+            plain["RANGE"] = [{"VALS": param["choices"]}]
+        case "i" | "h" | "f":
+            plain |= {"RANGE": [{"MIN": param["minimum"], "MAX": param["maximum"]}], "CLIPMODE": ["both"]}
     if param["unit"]:
         plain["UNIT"] = [_UNITS.get(str(param["unit"]), param["unit"])]
     return {**plain, "ACCESS": _READ_AND_WRITE, "DEFAULT_VALUE": [_shown(param, param["default"])]}
+
+
+def _type(param: Mapping[str, object]) -> str:
+    """Return the type tag of a parameter."""
+    match param:
+        case {"kind": "trigger"}:
+            return "N"
+        case {"kind": "bool"}:
+            return "T"
+        case {"choices": [_, *_]}:
+            return "s"
+        case {"kind": "int", "maximum": int() | float() as high}:
+            return "i" if high < 2**31 else "h"
+    return "f"
 
 
 def _shown(param: Mapping[str, object], value: object) -> object:

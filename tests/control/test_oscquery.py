@@ -169,7 +169,8 @@ def test_the_tree_is_the_table(show: Show) -> None:
         elif param.kind is Kind.BOOL:
             assert (node["TYPE"], "RANGE" in node) == ("T", False)
         else:
-            assert node["TYPE"] == {Kind.FLOAT: "f", Kind.INT: "i"}[param.kind]
+            wide = param.maximum >= 2**31
+            assert node["TYPE"] == {Kind.FLOAT: "f", Kind.INT: "h" if wide else "i"}[param.kind]
             assert (node["RANGE"], node["CLIPMODE"]) == ([{"MIN": param.minimum, "MAX": param.maximum}], ["both"])
     assert nodes["/audio/seek"] == {
         "FULL_PATH": "/avserver/audio/seek",
@@ -230,7 +231,7 @@ def test_pages_of_others_get_nothing(show: Show) -> None:
 
 
 def test_listen_hears_what_is_turned_over_udp_until_it_ignores(show: Show, listener: ClientConnection) -> None:
-    for address in ("/noise/speed", "/output/freeze", "/tempo/source", "/segment/select"):
+    for address in ("/noise/speed", "/output/freeze", "/tempo/source", "/segment/select", "/choir/melody/seed/1"):
         listen(listener, address)
     listener.send(build_msg("/avserver/sync", [1]).dgram)
     assert heard(listener) == ("/synced", 1)
@@ -241,6 +242,8 @@ def test_listen_hears_what_is_turned_over_udp_until_it_ignores(show: Show, liste
     assert heard(listener) == ("/output/freeze", True)
     show.send("/tempo/source", 2)
     assert heard(listener) == ("/tempo/source", "midi")
+    show.send("/choir/melody/seed/1", 5)
+    assert listener.recv(timeout=5) == b"/avserver/choir/melody/seed/1\0\0\0,h\0\0" + (5).to_bytes(8)  # a wide type
     listen(listener, "/noise/speed", "IGNORE")
     listener.send(build_msg("/avserver/sync", [2]).dgram)
     assert heard(listener) == ("/synced", 2)
