@@ -114,7 +114,7 @@ class EventQueue:
 
     def _is_turn(self, event: Event) -> bool:
         """Tell whether an event sets a knob to a number, at once."""
-        if event.due_unix_s is not None or len(event.arguments) != 1:
+        if event.due_unix_s is not None or len(event.arguments) != 1 or event.outside:
             return False
         value = event.arguments[0]
         # What is no finite number is refused later, and must not take the place of one.

@@ -2,14 +2,13 @@
 
 import logging
 import struct
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
 from avserver.control.events import ROOT, Event, EventQueue, Reply
 from avserver.control.osc_packet import Bundle, Message, decode, encode
 from avserver.errors import WireError
-
-FAIL = f"{ROOT}/fail"
 
 _LOG = logging.getLogger(__name__)
 _INSIDE = f"{ROOT}/"
@@ -54,7 +53,7 @@ class OscIntake:
         self.malformed = 0
 
     def take(self, packet: bytes, client: OscPeer) -> None:
-        """Enqueue what a packet says. What is not OSC is counted, what is not meant for us is answered."""
+        """Enqueue what a packet says. What is not OSC is counted, what is not one of our addresses is marked."""
         self.received += 1
         known = self._heads.get(packet[:-4])
         if known is not None:
@@ -78,13 +77,7 @@ class OscIntake:
             _LOG.warning("dropped a malformed OSC packet from %s: %s (more are only counted)", client.name, err)
 
     def _enqueue(self, bundle: Bundle, client: OscPeer) -> None:
-        events = []
-        for message in bundle.messages:
-            if message.address.startswith(_INSIDE):
-                events.append(_told(message, client, bundle.due_unix_s))
-            else:
-                client.reply(FAIL, message.address[:200], f"addresses here begin with {_INSIDE}")
-        self._queue.put(*events)
+        self._queue.put(*(_told(message, client, bundle.due_unix_s) for message in bundle.messages))
 
     def _remember(self, packet: bytes, bundle: Bundle) -> None:
         """Remember the head of a packet that is nothing but one message with one number."""
@@ -96,20 +89,27 @@ class OscIntake:
         plain = [type(argument) for argument in message.arguments] == [kind]
         if not plain or encode(message.address, *message.arguments) != packet:
             return
-        if message.address.startswith(_INSIDE):
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            self._heads[packet[:-4]] = (message.address.removeprefix(ROOT), layout)
+        if len(self._heads) >= _MOST_HEADS:
+            self._heads.clear()
+        self._heads[packet[:-4]] = (message.address, layout)
 
 
 def _told(message: Message, client: OscPeer, due_unix_s: float | None) -> Event:
-    address = message.address.removeprefix(ROOT)
-    match address, message.arguments:
+    match message.address, message.arguments:
         # Some listen on another port than they send from.
-        case "/notify", (switch, int() | float() as port) if client.reply_at and 1 <= port <= 65535:
-            return replace(_event(address, (switch,), client, due_unix_s), reply=client.reply_at(int(port)))
-    return _event(address, message.arguments, client, due_unix_s)
+        case "/avserver/notify", (switch, int() | float() as port) if client.reply_at and 1 <= port <= 65535:
+            return replace(_event(message.address, (switch,), client, due_unix_s), reply=client.reply_at(int(port)))
+    return _event(message.address, message.arguments, client, due_unix_s)
 
 
 def _event(address: str, arguments: tuple[object, ...], client: OscPeer, due_unix_s: float | None = None) -> Event:
-    return Event(address, arguments, client.sender, client.reply, due_unix_s)
+    outside = not address.startswith(_INSIDE)
+    return Event(
+        address if outside else address.removeprefix(ROOT),
+        arguments,
+        client.sender,
+        client.reply,
+        due_unix_s,
+        outside=outside,
+        received_unix_s=time.time(),
+    )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from avserver.control.desk import MAX_EXPANDED, MAX_EXPLAINED, MAX_NEW_PATTERNS, MAX_SUBSCRIBERS, Command, Desk
+from avserver.control.desk import MAX_EXPLAINED, Command, Desk
 from avserver.control.events import SHOW, Event
 from avserver.control.fixed_params import FIXED
 from avserver.control.param_makers import choice_param
