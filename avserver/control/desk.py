@@ -96,8 +96,8 @@ class Desk:
         return self._table
 
     def value(self, address: str) -> Value:
-        """Return where a knob stands at this moment, within a frame too."""
-        return self._turned.get(address, self.values[address])
+        """Return where a knob stands at this moment, within a frame too; a trigger is never on."""
+        return self._turned[address] if address in self._turned else self.values.get(address, False)
 
     def take_glides(self) -> Mapping[str, float]:
         """Return, once, how long what was turned since the last call is to take (s), where who turned it said so."""

@@ -298,9 +298,13 @@ def test_a_pattern_turns_all_that_it_means(desk: Desk, ann: Client) -> None:
 
 def test_a_question_by_pattern_is_answered_once_an_address_and_fires_nothing(desk: Desk, ann: Client) -> None:
     assert does(desk, ann.says("/segment/*"), ann.says("/segment/*", "?")) == frozenset()
-    assert ann.heard == [("/avserver/segment/auto", True), ("/avserver/segment/select", 0)] * 2
+    in_order = [("auto", True), ("select", 0), ("hold", False)]
+    assert ann.heard == [(f"/avserver/segment/{name}", value) for name, value in in_order] * 2
     ann.heard.clear()
-    assert does(desk, ann.says("/*")) == frozenset()  # /panic is the only one
+    assert does(desk, ann.says("/*")) == frozenset()  # /lock and /panic
+    assert ann.heard == [("/avserver/lock", False)]
+    ann.heard.clear()
+    assert does(desk, ann.says("/pan*")) == frozenset()
     assert "none of these has a value" in str(ann.heard)
 
 

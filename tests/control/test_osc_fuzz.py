@@ -15,7 +15,6 @@ from avserver.control.fixed_params import FIXED
 from avserver.control.osc_intake import OscIntake, OscPeer
 from avserver.control.osc_packet import decode, encode
 from avserver.control.osc_slip import SlipReader, frame, unframe
-from avserver.control.param_makers import choice_param
 from avserver.control.params import ParamTable
 from avserver.control.patch_params import bend_params, choir_params
 from avserver.control.told import refusals
@@ -31,7 +30,6 @@ TABLE = ParamTable(
         *FIXED,
         *choir_params("melody", seeds=range(1, 9), layers=(0.0, 0.35), glide_s=1.0),
         *bend_params("kick_zoom", layer="b32", transform="zoom"),
-        choice_param("/tempo/source", "audio", ("audio", "link", "midi"), ""),
     ]
 )
 HEALTHY = [

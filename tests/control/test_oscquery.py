@@ -26,7 +26,6 @@ from avserver.control.osc import OscServer
 from avserver.control.oscquery import OscQuery
 from avserver.control.oscquery_announcement import OSC_TYPE, OSCQUERY_TYPE
 from avserver.control.oscquery_site import MAX_LISTENERS
-from avserver.control.param_makers import choice_param
 from avserver.control.params import Kind, ParamTable
 from avserver.control.patch_params import bend_params, choir_params
 from avserver.errors import AddressInUse
@@ -36,7 +35,6 @@ TABLE = ParamTable(
         *FIXED,
         *choir_params("melody", seeds=(1, 4_294_967_295), layers=(0.0, 0.35), glide_s=1.0),
         *bend_params("kick_zoom", layer="b32", transform="zoom"),
-        choice_param("/tempo/source", "link", ("audio", "link", "midi"), "what gives the tempo"),
     ]
 )
 
@@ -110,6 +108,7 @@ def show() -> Iterator[Show]:
 def _defaults_again(show: Show) -> Iterator[None]:
     yield
     show.send("/panic")
+    show.send("/tempo/source", 0)  # which no panic touches
 
 
 @pytest.fixture
@@ -259,7 +258,7 @@ def test_binary_messages_are_osc_and_are_not_echoed(show: Show, listener: Client
         ["/audio/seek", 9.0],
         ["/nothing"],
         ["/noise/speed"],
-        ["/tempo/source", "audio"],
+        ["/tempo/source", "link"],
     ):
         listener.send(build_msg(f"/avserver{words[0]}", words[1:]).dgram)
     listener.send(b"nonsense")
@@ -280,19 +279,18 @@ def test_another_table_is_told_and_served(show: Show, listener: ClientConnection
     others = [loud if param.address == loud.address else param for param in FIXED]
     bend = bend_params("kick_zoom", layer="b32", transform="zoom")
     show.table = ParamTable([*others, *bend, *choir_params("new", seeds=(), layers=(0.0, 1.0), glide_s=1.0)])
-    told = [json.loads(listener.recv(timeout=5)) for _ in range(12)]
+    told = [json.loads(listener.recv(timeout=5)) for _ in range(13)]
     commands = {(each["COMMAND"], each["DATA"].removeprefix("/avserver")) for each in told}
     assert commands == {
         *(
             ("PATH_REMOVED", f"/choir/melody/{name}")
-            for name in ("glide_s", "first", "stop", "next", "seed/1", "seed/2")
+            for name in ("glide_s", "first", "stop", "next", "reseed", "seed/1", "seed/2")
         ),
-        ("PATH_REMOVED", "/tempo/source"),
-        *(("PATH_ADDED", f"/choir/new/{name}") for name in ("glide_s", "first", "stop", "next")),
+        *(("PATH_ADDED", f"/choir/new/{name}") for name in ("glide_s", "first", "stop", "next", "reseed")),
         ("PATH_CHANGED", "/noise/speed"),
     }
     show.table = TABLE
-    until(lambda: show.get("/avserver/tempo/source")[0] == 200)
+    until(lambda: show.get("/avserver/choir/melody/reseed")[0] == 200)
 
 
 def test_too_many_listeners_are_turned_away(show: Show) -> None:
