@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from avserver.bench.link_phase import link_phase
 from avserver.bench.report import Report
 from avserver.bench.show import Subscriber, status_of
 from avserver.control.events import ROOT
@@ -46,6 +47,7 @@ def bench_control(report: Report, *, duration_s: float, model: str) -> None:
             time.sleep(2.0)
             measure_obedience(report, server, subscriber)
             measure_rain(report, server, subscriber, duration_s)
+        measure_link(report, Path(folder), model)
 
 
 def measure_obedience(report: Report, server: ServerProcess, subscriber: Subscriber) -> None:
@@ -101,7 +103,8 @@ def measure_rain(report: Report, server: ServerProcess, subscriber: Subscriber, 
     start_mb = show.memory_info().rss / 1e6
     raining.set()
     sender.start()
-    time.sleep(3.0)  # the sender starts
+    while not sent.value:
+        time.sleep(0.1)
     early_mb, before, begun = show.memory_info().rss / 1e6, status_of(server), sent.value
     wet = _watched(server, subscriber, duration_s)
     after, ended = status_of(server), sent.value
@@ -148,3 +151,15 @@ def _rain(port: int, raining: Flag, sent: Any) -> None:
 def _packets(addresses: Sequence[str]) -> "cycle[bytes]":
     """Return messages without end: every knob over a third of its way."""
     return cycle(encode(ROOT + address, step / 300) for step in range(100) for address in addresses)
+
+
+def measure_link(report: Report, folder: Path, model: str) -> None:
+    """See how far the beat of frames is from that of another peer of Ableton Link."""
+    try:
+        import link  # noqa: F401, PLC0415  (an extra)
+    except ImportError:
+        report.add("Link phase at subscriber", "not measured", "needs avserver[link]")
+        return
+    _LOG.info("playing in a Link session")
+    for name, value in link_phase(folder, model=model).items():
+        report.add("Link phase at subscriber", name, value)

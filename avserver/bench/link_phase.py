@@ -4,10 +4,10 @@ The peer is this process; the show is a process of its own, started as a user st
 read from the web page's signals, when the frame arrived from a ZeroMQ subscriber.
 """
 
-import contextlib
 import json
 import threading
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,18 @@ class Page:
         self.phases: dict[int, float] = {}
 
     def __enter__(self) -> "Page":
-        self._connection = connect(self._url, origin=self._origin)
+        self._open = ExitStack()
+        self._connection = self._open.enter_context(connect(self._url, origin=self._origin))
         self._thread = threading.Thread(target=self._run, name="page")
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._connection.close()
+        self._open.close()
         self._thread.join()
 
     def _run(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
+        with suppress(ConnectionClosed):
             for message in self._connection:
                 signals = json.loads(message).get("signals") if isinstance(message, str) else None
                 if signals:
@@ -87,12 +88,10 @@ def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0
         raise RuntimeError("no frame arrived whose phase is known: the machine is too busy to measure")
     return {
         "frames": len(errors_ms),
-        "median of the error (ms)": float(np.median(errors_ms)),
-        "median of its magnitude (ms)": float(np.median(np.abs(errors_ms))),
-        "of which frames come late or early, median (ms)": float(
-            np.median(np.abs(np.array(latencies_ms) - np.median(latencies_ms)))
-        ),
-        "95th percentile of its magnitude (ms)": float(np.percentile(np.abs(errors_ms), 95)),
+        "error, median (ms)": float(np.median(errors_ms)),
+        "its magnitude, median (ms)": float(np.median(np.abs(errors_ms))),
+        "frames late or early, median (ms)": float(np.median(np.abs(np.array(latencies_ms) - np.median(latencies_ms)))),
+        "its magnitude, 95th percentile (ms)": float(np.percentile(np.abs(errors_ms), 95)),
     }
 
 

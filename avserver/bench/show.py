@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 import zmq
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from avserver.audio.clicks import clicks
@@ -105,13 +106,14 @@ class Viewer:
         self.pictures = 0
 
     def __enter__(self) -> "Viewer":
-        self._connection: ClientConnection = connect(self._url, origin=self._origin)
+        self._open = ExitStack()
+        self._connection = self._open.enter_context(connect(self._url, origin=self._origin))
         self._thread = threading.Thread(target=self._run, name="viewer")
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._connection.close()
+        self._open.close()
         self._thread.join()
 
     def _run(self) -> None:

@@ -14,4 +14,4 @@ def test_the_frames_of_a_real_server_are_compared_with_another_peer(tiny_model: 
     figures = link_phase(tmp_path, model=str(tiny_model), duration_s=3.0)
     assert figures["frames"] > 10
     # Phases that had nothing to do with each other would be a quarter of a beat apart, 119 ms.
-    assert figures["median of its magnitude (ms)"] < 60
+    assert figures["its magnitude, median (ms)"] < 60
