@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
 from avserver.control.events import Event
+from avserver.control.midi.connection import ANY, Connection, Inbox, meant
 from avserver.control.midi.controls import Control, Move
 from avserver.control.midi.decoder import Decoder
 from avserver.control.midi.grip import Grip
 from avserver.control.midi.knob import COMMANDS
-from avserver.control.midi.link import ANY, Inbox, Link, meant
 from avserver.control.moment import Moment
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch import Patch
@@ -30,13 +30,13 @@ class Ports(Protocol):
     inbox: Inbox
 
     @property
-    def links(self) -> tuple[Link, ...]:
+    def connections(self) -> tuple[Connection, ...]:
         """The controllers that are there now."""
 
     def want(self, names: frozenset[str]) -> None:
         """Open the ports whose names contain one of these, whenever they are there."""
 
-    def send(self, link: Link, key: Hashable, messages: tuple[bytes, ...]) -> None:
+    def send(self, connection: Connection, key: Hashable, messages: tuple[bytes, ...]) -> None:
         """Send to a controller; what waits under the same key is sent no more."""
 
 
@@ -57,10 +57,10 @@ class MidiHand:
         self._ports = ports
         self._tell = tell
         self._grips: list[Grip] = []
-        self._links: tuple[Link, ...] = ()
-        self._decoders: dict[Link, Decoder] = {}
-        self._bound: dict[tuple[Link, Control], list[Grip]] = {}
-        self._plugged: set[tuple[Link, Grip]] = set()
+        self._connections: tuple[Connection, ...] = ()
+        self._decoders: dict[Connection, Decoder] = {}
+        self._bound: dict[tuple[Connection, Control], list[Grip]] = {}
+        self._plugged: set[tuple[Connection, Grip]] = set()
         self._clocked = False  # whether MIDI clock leads the tempo
         self.coalesced = 0
         self._complaint = ""
@@ -85,7 +85,7 @@ class MidiHand:
         """Return the figures of `/avserver/status`."""
         inbox = self._ports.inbox
         return {
-            "midi_ports": ", ".join(link.name for link in self._ports.links),
+            "midi_ports": ", ".join(connection.name for connection in self._ports.connections),
             "midi_received": inbox.received,
             "midi_coalesced": self.coalesced,
             "midi_dropped": inbox.dropped,
@@ -97,15 +97,15 @@ class MidiHand:
             self._clocked = not self._clocked
             self._want()
         received = self._ports.inbox.drain()
-        if self._ports.links != self._links:
-            self._plug(self._ports.links)
+        if self._ports.connections != self._connections:
+            self._plug(self._ports.connections)
         now: dict[str, Any] = dict(values)
         done: dict[object, _Said] = {}
-        for link, message, received_s in received:
-            decoder = self._decoders.get(link)
+        for connection, message, received_s in received:
+            decoder = self._decoders.get(connection)
             for move in decoder.feed(message, received_s) if decoder else ():
                 self._told(move)
-                for grip in self._bound.get((link, move.control), ()):
+                for grip in self._bound.get((connection, move.control), ()):
                     said = grip.turn(move, now, moment.t_s)
                     if said is not None:
                         self._note((grip, said, received_s), now, done)
@@ -134,35 +134,35 @@ class MidiHand:
         self.coalesced += done.pop(key, None) is not None
         done[key] = said
 
-    def _plug(self, links: tuple[Link, ...]) -> None:
+    def _plug(self, connections: tuple[Connection, ...]) -> None:
         """Take note of the controllers that came and went."""
-        self._links = links
-        self._decoders = {link: self._decoders.get(link) or Decoder() for link in links}
+        self._connections = connections
+        self._decoders = {connection: self._decoders.get(connection) or Decoder() for connection in connections}
         self._bind()
 
     def _bind(self) -> None:
         """Find the controllers of every knob."""
-        links = {link.name: link for link in reversed(self._links)}
+        connections = {connection.name: connection for connection in reversed(self._connections)}
         was, self._bound, self._plugged = self._plugged, {}, set()
         for grip in self._grips:
-            for name in meant(grip.knob.port, [link.name for link in self._links]):
-                plugged = links[name], grip
+            for name in meant(grip.knob.port, [connection.name for connection in self._connections]):
+                plugged = connections[name], grip
                 if plugged not in was:
                     grip.plug()
                 self._plugged.add(plugged)
-                self._bound.setdefault((links[name], grip.knob.control), []).append(grip)
+                self._bound.setdefault((connections[name], grip.knob.control), []).append(grip)
 
     def _show(self, values: Mapping[str, Value], now: Mapping[str, Value], now_s: float) -> None:
         """Send feedback. What has just been turned is shown at the next frame, when it is known to have been done.
 
         Of several knobs on one control the first one is shown.
         """
-        for (link, control), grips in self._bound.items():
+        for (connection, control), grips in self._bound.items():
             grip = next((grip for grip in grips if grip.shows), None)
             if grip is None or values[grip.knob.target] != now[grip.knob.target]:
                 continue
             if messages := grip.show(values, now_s):
-                self._ports.send(link, control, messages)
+                self._ports.send(connection, control, messages)
 
     def _answer(self, address: str, *words: object) -> None:
         """Log what could not be done, once: a fader would say it a hundred times."""

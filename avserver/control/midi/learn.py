@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avserver.control.mapping import load_patch, parse_patch
+from avserver.control.midi.connection import Received
 from avserver.control.midi.driver import Driver
 from avserver.control.midi.knob import COMMANDS
-from avserver.control.midi.link import Received
 from avserver.control.midi.ports import MidiPorts
 from avserver.control.midi.recognise import Found, recognise
 from avserver.control.params import Kind, Param
@@ -54,7 +54,10 @@ def learn(lesson: Lesson, ask: Callable[[str], str], say: Callable[[str], None])
     params = (load_patch(lesson.mapping) if lesson.mapping else parse_patch("", file="no file")).param_table()
     target = _target(lesson.to, params, ask, say)
     found = _wait(lesson, say)
-    say(f"{found.control} of {found.link.name}" + (f", a knob without end ({found.encoder})" if found.encoder else ""))
+    say(
+        f"{found.control} of {found.connection.name}"
+        + (f", a knob without end ({found.encoder})" if found.encoder else "")
+    )
     table = table_for(found, target, None if target in COMMANDS else params[target], ask)
     if lesson.mapping:
         append(lesson.mapping, table)
@@ -64,7 +67,7 @@ def learn(lesson: Lesson, ask: Callable[[str], str], say: Callable[[str], None])
 
 def table_for(found: Found, target: str, param: Param | None, ask: Callable[[str], str]) -> str:
     """Return the text of a `[[midi]]` table."""
-    lines = {"port": lasting_name(found.link.name), "control": str(found.control), "to": target}
+    lines = {"port": lasting_name(found.connection.name), "control": str(found.control), "to": target}
     if found.encoder:
         lines["encoder"] = found.encoder
     elif param is not None and param.kind is Kind.BOOL and found.button:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from avserver.control.midi.connection import Connection
 from avserver.control.midi.decoder import Decoder
 from avserver.control.midi.driver import Driver, Names
-from avserver.control.midi.link import Link
 from avserver.control.midi.ports import MidiPorts
 from avserver.errors import MidiError
 
@@ -54,15 +54,15 @@ def monitor(say: Callable[[str], None], *, backend: str = "", duration_s: float 
     for line in looked.lines():
         say(line)
     ports = MidiPorts(backend, everything=True)
-    decoders: dict[Link, Decoder] = {}
+    decoders: dict[Connection, Decoder] = {}
     end_s = time.monotonic() + (duration_s or float("inf"))
     try:
         while time.monotonic() < end_s:
-            for link, message, t_s in ports.inbox.drain():
-                for move in decoders.setdefault(link, Decoder()).feed(message, t_s):
+            for connection, message, t_s in ports.inbox.drain():
+                for move in decoders.setdefault(connection, Decoder()).feed(message, t_s):
                     if move.control.kind != "cc14":  # every cc below 64 may be half of one
                         turn = f"{move.steps:+d}" if move.steps else move.value
-                        say(f"{link.name}: {move.control} = {turn}")
+                        say(f"{connection.name}: {move.control} = {turn}")
             time.sleep(_LOOK_EVERY_S)
     finally:
         ports.close()

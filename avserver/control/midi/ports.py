@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from avserver.control.midi.connection import ANY, Connection, Inbox, meant
 from avserver.control.midi.driver import Driver, Names
-from avserver.control.midi.link import ANY, Inbox, Link, meant
 from avserver.errors import MidiError
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ Clock = Callable[[bytes, float, str], None]
 class _Open:
     """A controller whose ports are open; `last_s` is when its last message came."""
 
-    link: Link
+    connection: Connection
     input: Any
     output: Any | None
     names: tuple[str, str | None]
@@ -52,7 +52,7 @@ class MidiPorts:
 
     Attributes:
         inbox: what controllers have sent.
-        links: the controllers that are there now.
+        connections: the controllers that are there now.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class MidiPorts:
         self._driver: Driver | None = None
         self._open: list[_Open] = []
         self._opened = 0
-        self._waiting: dict[tuple[Link, Hashable], tuple[bytes, ...]] = {}
+        self._waiting: dict[tuple[Connection, Hashable], tuple[bytes, ...]] = {}
         self._waiting_lock = threading.Lock()
         self._said: set[str] = set()
         self._wake = threading.Event()
         self._closing = False
         self.inbox = Inbox()
-        self.links: tuple[Link, ...] = ()
+        self.connections: tuple[Connection, ...] = ()
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._thread.start()
 
@@ -86,10 +86,10 @@ class MidiPorts:
         self._wanted = self._also | names
         self._wake.set()
 
-    def send(self, link: Link, key: Hashable, messages: tuple[bytes, ...]) -> None:
+    def send(self, connection: Connection, key: Hashable, messages: tuple[bytes, ...]) -> None:
         """Send to a controller; what waits under the same key is sent no more."""
         with self._waiting_lock:
-            self._waiting[link, key] = messages
+            self._waiting[connection, key] = messages
         self._wake.set()
 
     def close(self) -> None:
@@ -157,19 +157,19 @@ class MidiPorts:
             self._say(str(err))
             return
         self._opened += 1
-        self._open.append(_Open(Link(name, self._opened), opened, feedback, (name, output)))
-        self.links = tuple(port.link for port in self._open)
+        self._open.append(_Open(Connection(name, self._opened), opened, feedback, (name, output)))
+        self.connections = tuple(port.connection for port in self._open)
         _log.info("MIDI controller: %s", name)
 
     def _shut(self, port: _Open) -> None:
         self._open.remove(port)
-        self.links = tuple(port.link for port in self._open)
+        self.connections = tuple(port.connection for port in self._open)
         for end in (port.input, port.output):
             if end is not None:
                 end.close_port()
                 end.delete()
         if not self._closing:
-            _log.info("MIDI controller gone: %s", port.link.name)
+            _log.info("MIDI controller gone: %s", port.connection.name)
 
     def _fetch(self, port: _Open) -> None:
         """Fetch what has come by a port."""
@@ -177,17 +177,17 @@ class MidiPorts:
             message, since_last_s = bytes(found[0]), found[1]
             port.last_s = received_at(port.last_s, since_last_s, time.monotonic())
             if message[0] < _FIRST_SYSTEM:
-                self.inbox.put(port.link, message, port.last_s)
+                self.inbox.put(port.connection, message, port.last_s)
             elif message[0] in _CLOCK and self._clock is not None:
-                self._clock(message, port.last_s, port.link.name)
+                self._clock(message, port.last_s, port.connection.name)
 
     def _send_waiting(self) -> None:
         with self._waiting_lock:
             waiting, self._waiting = self._waiting, {}
-        outputs = {port.link: port.output for port in self._open if port.output is not None}
-        for (link, _), messages in waiting.items():
-            if link in outputs:
-                self._send(outputs[link], messages)
+        outputs = {port.connection: port.output for port in self._open if port.output is not None}
+        for (connection, _), messages in waiting.items():
+            if connection in outputs:
+                self._send(outputs[connection], messages)
 
     def _send(self, output: Any, messages: tuple[bytes, ...]) -> None:
         assert self._driver is not None

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from avserver.control.midi.connection import Connection, Received
 from avserver.control.midi.controls import FINE, Control, Move
 from avserver.control.midi.decoder import Decoder
-from avserver.control.midi.link import Link, Received
 
 # In this order, as what is meant may come with what is not: the bank with a program, aftertouch with a key.
 _ORDER = ("nrpn", "program", "note", "cc14", "bend", "cc", "poly", "pressure")
@@ -23,13 +23,13 @@ class Found:
     """What was moved.
 
     Attributes:
-        link: on which controller.
+        connection: on which controller.
         control: which control.
         encoder: how it writes its turns, if it seems to be one without end; else empty.
         button: whether it was only ever fully on or off.
     """
 
-    link: Link
+    connection: Connection
     control: Control
     encoder: str = ""
     button: bool = False
@@ -44,8 +44,8 @@ def recognise(received: Sequence[Received]) -> Found | None:
         return None
     first, decoder = received[0][0], Decoder()
     by_control: dict[Control, list[Move]] = {}
-    for link, message, t_s in received:
-        for move in decoder.feed(message, t_s) if link == first else ():
+    for connection, message, t_s in received:
+        for move in decoder.feed(message, t_s) if connection == first else ():
             by_control.setdefault(move.control, []).append(move)
     candidates = [control for control in by_control if control.kind != "cc14" or _both_halves(control, by_control)]
     if not candidates:

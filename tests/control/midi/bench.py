@@ -5,8 +5,8 @@ from collections.abc import Hashable
 from avserver.control.desk import Command, Desk
 from avserver.control.events import Event
 from avserver.control.mapping import parse_patch
+from avserver.control.midi.connection import Connection, Inbox
 from avserver.control.midi.hand import MidiHand
-from avserver.control.midi.link import Inbox, Link
 from avserver.control.moment import Moment
 from avserver.control.params import Value
 
@@ -18,14 +18,14 @@ class Plugs:
 
     def __init__(self, *names: str) -> None:
         self.inbox = Inbox()
-        self.links = tuple(Link(name, number) for number, name in enumerate(names))
+        self.connections = tuple(Connection(name, number) for number, name in enumerate(names))
         self.wanted: frozenset[str] = frozenset()
         self.sent: list[bytes] = []
 
     def want(self, names: frozenset[str]) -> None:
         self.wanted = names
 
-    def send(self, link: Link, key: Hashable, messages: tuple[bytes, ...]) -> None:
+    def send(self, connection: Connection, key: Hashable, messages: tuple[bytes, ...]) -> None:
         self.sent += messages
 
 
@@ -57,7 +57,7 @@ class Bench:
         """Send messages (bytes, or as hexadecimal digits) within one frame."""
         for message in messages:
             raw = bytes.fromhex(message) if isinstance(message, str) else message
-            self.plugs.inbox.put(self.plugs.links[port], raw, self.t_s)
+            self.plugs.inbox.put(self.plugs.connections[port], raw, self.t_s)
         self.frame()
 
     def turn(self, address: str, value: object) -> None:

@@ -36,7 +36,7 @@ def test_a_sweep_is_in_the_next_frame_and_survives_an_edit() -> None:
 
     def play(value: int) -> FrameSpec:
         nonlocal index
-        plugs.inbox.put(plugs.links[0], bytes((0xB0, 7, value)), 0.0)
+        plugs.inbox.put(plugs.connections[0], bytes((0xB0, 7, value)), 0.0)
         engine.step(Tick(index, index / 30), 0.0)
         index += 1
         return engine.spec(MODEL)

@@ -5,7 +5,7 @@ from bench import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avserver.control.midi.link import INBOX_LENGTH
+from avserver.control.midi.connection import INBOX_LENGTH
 from avserver.errors import MappingError
 
 
@@ -243,11 +243,11 @@ def test_of_two_knobs_on_one_control_the_first_is_shown() -> None:
 
 def test_all_is_shown_when_a_controller_comes_back() -> None:
     bench = Bench(table("cc 1 7", "/output/opacity") + table("note 1 36", "/output/freeze"))
-    link = bench.plugs.links[0]
-    bench.plugs.links = ()
+    connection = bench.plugs.connections[0]
+    bench.plugs.connections = ()
     bench.turn("/output/freeze", True)
     assert bench.rest() == []
-    bench.plugs.links = (type(link)("nano again", 7),)
+    bench.plugs.connections = (type(connection)("nano again", 7),)
     assert [message.hex(" ") for message in bench.rest()] == ["b0 07 7f", "90 24 7f"]
 
 
@@ -255,8 +255,8 @@ def test_a_fader_that_was_moved_while_unplugged_is_picked_up_afresh() -> None:
     bench = Bench(table("cc 1 7", "/output/opacity"))
     bench.play("B0 07 7F", "B0 07 20")
     bench.turn("/output/opacity", 0.5)
-    link = bench.plugs.links[0]
-    bench.plugs.links = (type(link)(link.name, 7),)
+    connection = bench.plugs.connections[0]
+    bench.plugs.connections = (type(connection)(connection.name, 7),)
     bench.frame()
     bench.play("B0 07 70")
     assert bench["/output/opacity"] == 0.5

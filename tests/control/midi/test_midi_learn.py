@@ -9,14 +9,14 @@ from controller import Controller, until
 
 from avserver.cli import main
 from avserver.control.mapping import load_patch
+from avserver.control.midi.connection import Connection
 from avserver.control.midi.controls import Control
 from avserver.control.midi.learn import Lesson, append, lasting_name, learn
-from avserver.control.midi.link import Link
 from avserver.control.midi.monitor import monitor
 from avserver.control.midi.recognise import Found, recognise
 from avserver.errors import MappingError, MidiError, ParamError
 
-NANO, OTHER = Link("nano", 0), Link("other", 1)
+NANO, OTHER = Connection("nano", 0), Connection("other", 1)
 SWEEP = range(10, 90, 7)
 
 MOVED = {

@@ -66,7 +66,7 @@ def plugged_in(ports: MidiPorts, controller: Controller) -> None:
     before = ports.inbox.received
 
     def arrives() -> bool:
-        if ports.links:
+        if ports.connections:
             controller.send("polytouch", channel=15)
         return ports.inbox.received > before
 
@@ -109,7 +109,7 @@ def test_a_controller_is_played_and_shown_unplugged_and_plugged_in_again(jack_mi
             plugged_in(ports, controller)
             play_and_look(show, controller)
             controller.unplug()
-            until(lambda: not ports.links)
+            until(lambda: not ports.connections)
         assert show.hand.status()["midi_dropped"] == 0
     finally:
         ports.close()
@@ -121,7 +121,7 @@ def test_clock_is_handed_on_with_the_time_and_the_port(jack_midi) -> None:
     controller = Controller("Drum machine")
     try:
         plugged_in(ports, controller)
-        name = ports.links[0].name
+        name = ports.connections[0].name
         before_s = time.monotonic()
 
         def all_heard() -> bool:
@@ -149,7 +149,7 @@ def test_a_server_that_is_started_later_is_found(jack_midi, caplog: pytest.LogCa
         until(lambda: caplog.records)
         jack_midi.start()
         controller = Controller("nano")
-        until(lambda: ports.links)
+        until(lambda: ports.connections)
         controller.unplug()
     finally:
         ports.close()

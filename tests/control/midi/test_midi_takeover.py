@@ -74,7 +74,7 @@ def test_a_choice_is_picked_up_anywhere_in_its_share_of_the_way() -> None:
     assert takeover.move(0.6, 0.5, same=True) == 0.6
 
 
-# From the table in "MIDI, OSC, Link" of what is known: the smallest and the largest turn, up and down.
+# The smallest and the largest turn, up and down.
 @pytest.mark.parametrize(
     ("encoding", "up", "down"),
     [

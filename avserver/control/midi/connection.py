@@ -1,4 +1,4 @@
-"""Link: an open connection to a controller; Inbox: the messages that have come from all of them."""
+"""Connection: a controller that is plugged in; Inbox: the messages that have come from all of them."""
 
 import threading
 from collections import deque
@@ -10,12 +10,12 @@ INBOX_LENGTH = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A controller that is plugged in; unplugged and plugged in again it is another link.
+class Connection:
+    """A controller that is plugged in; unplugged and plugged in again it is another connection.
 
     Attributes:
         name: of its input port.
-        number: counts the links of a show.
+        number: counts the connections of a show.
     """
 
     name: str
@@ -37,7 +37,7 @@ def meant(part: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if part.casefold() in name.casefold()][:1]
 
 
-Received = tuple[Link, bytes, float]
+Received = tuple[Connection, bytes, float]
 
 
 class Inbox:
@@ -54,12 +54,12 @@ class Inbox:
         self.received = 0
         self.dropped = 0
 
-    def put(self, link: Link, message: bytes, received_s: float) -> None:
+    def put(self, connection: Connection, message: bytes, received_s: float) -> None:
         """Hand over a message; `received_s` is when it came (s, monotonic)."""
         with self._lock:
             self.received += 1
             self.dropped += len(self._arrived) == INBOX_LENGTH
-            self._arrived.append((link, message, received_s))
+            self._arrived.append((connection, message, received_s))
 
     def drain(self) -> list[Received]:
         """Return what has come, in order."""
