@@ -140,7 +140,9 @@ class Server:
         host, port = self._osc.address
         device = self._source.status().get("device")
         heard = f"{show.audio.source} ({device})" if device else show.audio.source
-        lines = [f"listening to  {heard}", f"drawing with  {self._models.names[0]}, {self._size_text}"]
+        width_px, height_px = self._size
+        drawn = f"{self._models.names[0]}, {width_px}x{height_px} px, {show.frame.fps:g} frames a second"
+        lines = [f"listening to  {heard}", f"drawing with  {drawn}"]
         if len(self._models.names) > 1:
             lines.append(f"other models  {', '.join(self._models.names[1:])} (/avserver/model/select)")
         if self._preview:
@@ -164,15 +166,15 @@ class Server:
             **{f"audio.{name}": value for name, value in self._source.status().items()},
             "osc_received": self._osc.received,
             "osc_malformed": self._osc.malformed,
-            "preset": self._presets.playing,
-            "presets": self._presets.count,
-            **(self._midi.status() if self._midi else {}),
             "osc_unsent": self._osc.unsent,
             "osc_tcp_clients": self._osc.tcp_clients,
             "osc_late": self._queue.late,
             "osc_dropped": self._queue.dropped,
             "osc_coalesced": self._queue.coalesced,
             "osc_failed": self._desk.failures,
+            **(self._midi.status() if self._midi else {}),
+            "preset": self._presets.playing,
+            "presets": self._presets.count,
         }
 
     def _load(self, stack: ExitStack) -> None:
@@ -215,65 +217,24 @@ class Server:
     def _open(self, stack: ExitStack) -> None:
         """Take the ports, start the worker, and connect it all."""
         show = self._show
-        meter = Meter()
-        queue = EventQueue(lambda address: address in desk.values)
+        clock, meter = WallClock(show.frame.fps), Meter()
         table = self._patch.param_table(self._models.names)
         commands = self._commands()
-        desk = Desk(table, self.status, commands, self._presets.on_fire())
+        desk = self._desk = Desk(table, self.status, commands, self._presets.on_fire())
+        queue = self._queue = EventQueue(lambda address: address in desk.values)
         stack.enter_context(self._librarian)
-        self._queue, self._desk = queue, desk
-        self._osc = OscServer(show.osc.host, show.osc.port, queue, tcp=show.osc.tcp)
-        stack.callback(self._osc.close)
-        self._oscquery: OscQuery | None = None
-        if show.oscquery.enabled:
-            self._oscquery = OscQuery(
-                show.oscquery.host,
-                show.oscquery.port,
-                osc=self._osc.address,
-                parameters=[param.to_plain() for param in table.values()],
-                commands=commands,
-                values=lambda: desk.values,
-                queue=queue,
-                announced=show.oscquery.announce,
-            )
-            stack.callback(self._oscquery.close)
-        self._inputs = Inputs()
-        self._zeromq: ZeroMqOutput | None = None
-        self._preview: WebPreview | None = None
-        if show.zeromq.address:
-            self._zeromq = ZeroMqOutput(show.zeromq.address, insecure=show.zeromq.insecure)
-        if show.preview.enabled:
-            self._preview = WebPreview(
-                show.preview.host,
-                show.preview.port,
-                describe=[param.to_plain() for param in table.values()],
-                values=lambda: desk.values,
-                put=queue.put,
-            )
-        outputs: list[Output] = [output for output in (self._zeromq, self._preview) if output is not None]
-        for output in outputs:
-            stack.enter_context(output)
-        resolution = self._models.config(0).resolution
-        width_px, height_px = show.frame.size or (resolution, resolution)
-        self._size_text = f"{width_px}x{height_px} px, {show.frame.fps:g} frames a second"
-
-        def hire(role: Role) -> RenderWorker:
-            ring = FrameRing.create(width_px=width_px, height_px=height_px)
-            settings = WorkerSettings(role, (width_px, height_px), ring.name, show.model.threads)
-            return RenderWorker(settings, ring)
-
-        clock = WallClock(show.frame.fps)
         transport = Transport(
             began_s=lambda: clock.start_s,
             latency_s=lambda: meter.recent_s("tick_to_output"),
             complain=desk.complain,
         )
         stack.callback(transport.close)
-        self._midi = self._open_midi(stack, table, transport)
-        relay = Relay(hire)
-        stack.callback(relay.close)
-        # Loading takes seconds: it begins before all else.
-        relay.play(self._models.role(0, self._patch), time.monotonic())
+        self._open_osc(stack, table, commands)
+        inputs = Inputs()
+        self._midi = self._open_midi(stack, table, transport, inputs)
+        outputs = self._open_outputs(stack, table)
+        width_px, height_px = self._size
+        relay = self._open_relay(stack)
         self._live = LiveShow(
             engine=build_engine(
                 source=self._source,
@@ -285,7 +246,7 @@ class Server:
                 told=self._told,
                 listening=Listening(recurring_segments=show.audio.recurring_segments),
                 chance=random.SystemRandom(),
-                inputs=self._inputs,
+                inputs=inputs,
                 hands=(self._presets, *([self._midi] if self._midi else [])),
                 transport=transport,
             ),
@@ -298,13 +259,67 @@ class Server:
             watchers=tuple(watcher for watcher in (self._preview, self._oscquery) if watcher is not None),
         )
 
-    def _open_midi(self, stack: ExitStack, table: ParamTable, transport: Transport) -> MidiHand | None:
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Width and height of the frames (px)."""
+        resolution = self._models.config(0).resolution
+        return self._show.frame.size or (resolution, resolution)
+
+    def _open_osc(self, stack: ExitStack, table: ParamTable, commands: Mapping[str, Command]) -> None:
+        osc, oscquery = self._show.osc, self._show.oscquery
+        self._osc = OscServer(osc.host, osc.port, self._queue, tcp=osc.tcp)
+        stack.callback(self._osc.close)
+        self._oscquery: OscQuery | None = None
+        if oscquery.enabled:
+            self._oscquery = OscQuery(
+                oscquery.host,
+                oscquery.port,
+                osc=self._osc.address,
+                parameters=[param.to_plain() for param in table.values()],
+                commands=commands,
+                values=lambda: self._desk.values,
+                queue=self._queue,
+                announced=oscquery.announce,
+            )
+            stack.callback(self._oscquery.close)
+
+    def _open_midi(self, stack: ExitStack, table: ParamTable, transport: Transport, inputs: Inputs) -> MidiHand | None:
         midi = self._show.midi
         if not midi.enabled:
             return None
         ports = MidiPorts(midi.backend, also=midi.ports, clock=transport.clock)
         stack.callback(ports.close)
-        return MidiHand(ports, self._patch, table, self._inputs.put)
+        return MidiHand(ports, self._patch, table, inputs.put)
+
+    def _open_outputs(self, stack: ExitStack, table: ParamTable) -> list[Output]:
+        zeromq, preview = self._show.zeromq, self._show.preview
+        self._zeromq = ZeroMqOutput(zeromq.address, insecure=zeromq.insecure) if zeromq.address else None
+        self._preview: WebPreview | None = None
+        if preview.enabled:
+            self._preview = WebPreview(
+                preview.host,
+                preview.port,
+                describe=[param.to_plain() for param in table.values()],
+                values=lambda: self._desk.values,
+                put=self._queue.put,
+            )
+        outputs: list[Output] = [output for output in (self._zeromq, self._preview) if output is not None]
+        for output in outputs:
+            stack.enter_context(output)
+        return outputs
+
+    def _open_relay(self, stack: ExitStack) -> Relay:
+        """Have the first model loaded; that takes seconds."""
+        size, threads = self._size, self._show.model.threads
+
+        def hire(role: Role) -> RenderWorker:
+            ring = FrameRing.create(width_px=size[0], height_px=size[1])
+            return RenderWorker(WorkerSettings(role, size, ring.name, threads), ring)
+
+        relay = Relay(hire)
+        stack.callback(relay.close)
+        relay.play(self._models.role(0, self._patch), time.monotonic())
+        return relay
 
 
 def serve(show: Show, say: Callable[[str], None]) -> None:
