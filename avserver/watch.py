@@ -135,12 +135,26 @@ def summary(status: Status, *, onsets_per_s: float | None) -> tuple[str, str]:
     ]
     heard = [
         f"{number('t_s', 1)} s",
-        f"{number('tempo_bpm', 1)} bpm",
+        f"{number('tempo_bpm', 1)} bpm{_led_by(status)}",
         f"{onsets} onsets/s",
         f"segment {number('segment')}",
         *(str(status[name]) for name in ("audio", "model") if name in status),
         *([f"sound is {status['audio.state']}"] if status.get("audio.state", "playing") != "playing" else []),
+        *([f"preset {status['preset']}"] if status.get("preset") else []),
         *([f"then {status['next_model']}"] if status.get("next_model") else []),
-        *([str(status["model_error"])] if status.get("model_error") else []),
+        *(str(status[name]) for name in ("model_error", "tempo_error") if status.get(name)),
     ]
     return " · ".join(frames), " · ".join(heard)
+
+
+def _led_by(status: Status) -> str:
+    """Say who gives the beat, where it is not the music."""
+    match status.get("tempo_source", "audio"):
+        case "audio":
+            return ""
+        case "link":
+            return f" from Link ({status.get('link_peers', 0)} peers)"
+        case "midi":
+            return f" from MIDI clock ({status.get('midi_clock', 'none')})"
+        case source:
+            return " by hand" if source == "manual" else f" from {source}"

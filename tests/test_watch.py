@@ -165,3 +165,19 @@ def test_the_model_that_is_coming_is_told_and_why_one_could_not_come() -> None:
     assert heard.endswith("a · then b")
     _, heard = summary({"model": "a", "next_model": "", "model_error": "b: no such file"}, onsets_per_s=None)
     assert heard.endswith("a · b: no such file")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ({"tempo_source": "audio"}, "120.0 bpm"),
+        ({"tempo_source": "link", "link_peers": 2}, "120.0 bpm from Link (2 peers)"),
+        ({"tempo_source": "midi", "midi_clock": "free"}, "120.0 bpm from MIDI clock (free)"),
+        ({"tempo_source": "tap"}, "120.0 bpm from tap"),
+        ({"tempo_source": "manual"}, "120.0 bpm by hand"),
+        ({"preset": "calm"}, "preset calm"),
+    ],
+)
+def test_who_gives_the_beat_is_said_and_what_is_played(status: dict[str, object], said: str) -> None:
+    _, heard = summary({"tempo_bpm": 120.0, **status}, onsets_per_s=None)
+    assert said in heard.split(" · ")
