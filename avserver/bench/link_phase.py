@@ -5,20 +5,15 @@ read from the web page's signals, when the frame arrived from a ZeroMQ subscribe
 """
 
 import json
-import threading
 import time
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
-from websockets.typing import Origin
 
-from avserver.bench.show import Subscriber
+from avserver.bench.show import Subscriber, Viewer
 from avserver.frame import Flags
-from avserver.server_process import HOST, ServerProcess
+from avserver.server_process import ServerProcess
 
 _FPS = 30.0
 _BPM = 126.0
@@ -27,30 +22,18 @@ _SETTLE_S = 6.0
 _FIND_EACH_OTHER_S = 10.0
 
 
-class Page:
+class Page(Viewer):
     """Somebody at the web page who notes the beat phase of frames by their index."""
 
     def __init__(self, port: int) -> None:
-        self._url, self._origin = f"ws://{HOST}:{port}/ws", Origin(f"http://{HOST}:{port}")
+        super().__init__(port)
         self.phases: dict[int, float] = {}
 
-    def __enter__(self) -> "Page":
-        self._open = ExitStack()
-        self._connection = self._open.enter_context(connect(self._url, origin=self._origin))
-        self._thread = threading.Thread(target=self._run, name="page")
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._open.close()
-        self._thread.join()
-
-    def _run(self) -> None:
-        with suppress(ConnectionClosed):
-            for message in self._connection:
-                signals = json.loads(message).get("signals") if isinstance(message, str) else None
-                if signals:
-                    self.phases[round(signals["t_s"] * _FPS)] = signals["beat_phase"]
+    def take(self, message: str | bytes) -> None:
+        """Take a state; pictures are not looked at."""
+        signals = json.loads(message).get("signals") if isinstance(message, str) else None
+        if signals:
+            self.phases[round(signals["t_s"] * _FPS)] = signals["beat_phase"]
 
 
 def link_phase(folder: Path, *, model: str = "default", duration_s: float = 20.0) -> dict[str, float]:

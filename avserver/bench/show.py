@@ -13,15 +13,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import psutil
 import zmq
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -105,7 +106,7 @@ class Viewer:
         self._url, self._origin = f"ws://{HOST}:{port}/ws", Origin(f"http://{HOST}:{port}")
         self.pictures = 0
 
-    def __enter__(self) -> "Viewer":
+    def __enter__(self) -> Self:
         self._open = ExitStack()
         self._connection = self._open.enter_context(connect(self._url, origin=self._origin))
         self._thread = threading.Thread(target=self._run, name="viewer")
@@ -116,11 +117,16 @@ class Viewer:
         self._open.close()
         self._thread.join()
 
+    def take(self, message: str | bytes) -> None:
+        """Take what the page is sent."""
+        if isinstance(message, bytes):
+            self.pictures += 1
+            self._connection.send('{"seen": true}')
+
     def _run(self) -> None:
-        for message in self._connection:
-            if isinstance(message, bytes):
-                self.pictures += 1
-                self._connection.send('{"seen": true}')
+        with suppress(ConnectionClosed):
+            for message in self._connection:
+                self.take(message)
 
 
 def bench_show(report: Report, *, duration_s: float, model: str) -> None:
