@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from avserver.control.params import Kind, Param, Value
+from avserver.control.scale import curved
 
 _SEED = re.compile(r"/choir/[^/]+/seed/\d+")
 # Phases are said to end at 6.2832.
@@ -78,8 +79,7 @@ class Morph:
 
 def smoothstep(share: float) -> float:
     """Return the way done at a share of the time, leaving and arriving at rest; exactly 0 up to 0, 1 from 1 on."""
-    u = min(max(share, 0.0), 1.0)
-    return u * u * (3.0 - 2.0 * u)
+    return curved("s", min(max(share, 0.0), 1.0))
 
 
 def is_seed(address: str) -> bool:
