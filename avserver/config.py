@@ -15,6 +15,7 @@ from typing import Any
 
 from avserver.audio.source_name import DEMO, is_path
 from avserver.errors import ConfigError, nearest
+from avserver.outputs.settings import KINDS, OutputSettings, ZeroMqSettings, kind_of
 
 DEFAULT = "default"
 MIDI_BACKENDS = ("", "alsa", "core", "jack", "winmm")
@@ -150,14 +151,6 @@ class OscQuerySettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ZeroMqSettings:
-    """Where frames are published; empty: nowhere. Other than loopback and ipc only with `insecure = true`."""
-
-    address: str = "tcp://127.0.0.1:5555"
-    insecure: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class PreviewSettings:
     """The web page."""
 
@@ -182,7 +175,10 @@ class PresetSettings:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """A whole show. Build one with `load_show`, or from code with the sections given."""
+    """A whole show. Build one with `load_show`, or from code with the sections given.
+
+    `zeromq` is the output that every show has; `output` are further ones, of any kind ([[output]] in a file).
+    """
 
     frame: FrameSettings = field(default_factory=FrameSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
@@ -194,6 +190,18 @@ class Show:
     zeromq: ZeroMqSettings = field(default_factory=ZeroMqSettings)
     preview: PreviewSettings = field(default_factory=PreviewSettings)
     presets: PresetSettings = field(default_factory=PresetSettings)
+    output: tuple[OutputSettings, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.outputs]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ConfigError(f"two outputs are called {', '.join(sorted(twice))}; give each a name of its own")
+
+    @property
+    def outputs(self) -> list[tuple[str, OutputSettings]]:
+        """All outputs but the preview, with their names."""
+        every = [self.zeromq, *self.output] if self.zeromq.address else [*self.output]
+        return [(settings.name or kind_of(settings), settings) for settings in every]
 
 
 def built_in_show() -> Show:
@@ -230,11 +238,16 @@ def to_toml(show: Show) -> str:
     lines = []
     for section in dataclasses.fields(show):
         settings = getattr(show, section.name)
-        lines.append(f"[{section.name}]")
-        # JSON's strings, numbers and booleans are TOML's too.
-        lines += [f"{f.name} = {json.dumps(getattr(settings, f.name))}" for f in dataclasses.fields(settings)]
-        lines.append("")
+        if section.name != "output":
+            lines += [f"[{section.name}]", *_assignments(settings), ""]
+    for output in show.output:
+        lines += ["[[output]]", f"kind = {json.dumps(kind_of(output))}", *_assignments(output), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _assignments(settings: Any) -> list[str]:
+    # JSON's strings, numbers and booleans are TOML's too.
+    return [f"{f.name} = {json.dumps(getattr(settings, f.name))}" for f in dataclasses.fields(settings)]
 
 
 def is_bundled_mapping(name: str) -> bool:
@@ -258,6 +271,18 @@ def _build(cls: type, plain: dict[str, Any], at: str) -> Any:
     return cls(**values)
 
 
+def _output(plain: dict[str, Any], at: str) -> OutputSettings:
+    """Return the settings of one [[output]]; `at` says which, for messages."""
+    kind = plain.get("kind")
+    if kind not in KINDS:
+        raise ConfigError(f"{at}: kind is one of {', '.join(KINDS)}, got {kind!r}")
+    try:
+        settings: OutputSettings = _build(KINDS[kind], {key: plain[key] for key in plain if key != "kind"}, "")
+    except ConfigError as err:
+        raise ConfigError(f"{at} ({kind}): {err}") from err
+    return settings
+
+
 _WORDS: dict[type, str] = {
     str: "a text in quotes",
     bool: "true or false",
@@ -271,6 +296,10 @@ def _value(hint: type, value: object, name: str) -> object:
         if not isinstance(value, dict):
             raise ConfigError(f"{name} is a table ([{name}]), got {value!r}")
         return _build(hint, value, f"{name}.")
+    if hint == tuple[OutputSettings, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise ConfigError(f"{name} is a list of tables ([[{name}]]), got {value!r}")
+        return tuple(_output(item, f"{name} {number}") for number, item in enumerate(value, 1))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint == tuple[str, ...]:

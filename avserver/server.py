@@ -45,10 +45,10 @@ from avserver.generator.relay import Relay
 from avserver.generator.role import Role
 from avserver.generator.worker import RenderWorker, WorkerSettings
 from avserver.meter import Meter
+from avserver.outputs.catalogue import Stage, make_output
 from avserver.outputs.output import Output
 from avserver.outputs.publisher import Publisher
 from avserver.outputs.web.preview import WebPreview
-from avserver.outputs.zeromq import ZeroMqOutput
 from avserver.repertoire import Repertoire
 from avserver.scene.scene import Scene
 
@@ -147,8 +147,7 @@ class Server:
             lines.append(f"other models  {', '.join(self._models.names[1:])} (/avserver/model/select)")
         if self._preview:
             lines.append(f"preview       {self._preview.url}")
-        if self._zeromq:
-            lines.append(f"frames        {self._zeromq.address} (ZeroMQ PUB)")
+        lines += [f"frames        {output.where}" for output in self._outputs if output is not self._preview]
         absent = [bend.name for bend in self._patch.bends if bend.layer not in self._models.config(0).shape.layers]
         if absent:
             lines.append(f"left out      bends of layers that this model does not have: {', '.join(absent)}")
@@ -175,6 +174,11 @@ class Server:
             **(self._midi.status() if self._midi else {}),
             "preset": self._presets.playing,
             "presets": self._presets.count,
+            **{
+                f"output.{output.name}.{name}": value
+                for output in self._outputs
+                for name, value in output.status().items()
+            },
         }
 
     def _load(self, stack: ExitStack) -> None:
@@ -232,7 +236,7 @@ class Server:
         self._open_osc(stack, table, commands)
         inputs = Inputs()
         self._midi = self._open_midi(stack, table, transport, inputs)
-        outputs = self._open_outputs(stack, table)
+        self._outputs = self._open_outputs(stack, table)
         width_px, height_px = self._size
         relay = self._open_relay(stack)
         self._live = LiveShow(
@@ -253,7 +257,7 @@ class Server:
             clock=clock,
             relay=relay,
             casting=self._models.role,
-            publisher=Publisher(outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
+            publisher=Publisher(self._outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
             meter=meter,
             mapping=MappingWatch(self._mapping_paths, self._patch, self._models.names, desk.complain),
             watchers=tuple(watcher for watcher in (self._preview, self._oscquery) if watcher is not None),
@@ -291,9 +295,9 @@ class Server:
         stack.callback(ports.close)
         return MidiHand(ports, self._patch, table, inputs.put)
 
-    def _open_outputs(self, stack: ExitStack, table: ParamTable) -> list[Output]:
-        zeromq, preview = self._show.zeromq, self._show.preview
-        self._zeromq = ZeroMqOutput(zeromq.address, insecure=zeromq.insecure) if zeromq.address else None
+    def _open_outputs(self, stack: ExitStack, table: ParamTable) -> Sequence[Output]:
+        preview, stage = self._show.preview, Stage(self._show.frame.fps, *self._size)
+        outputs = [make_output(settings, name, stage) for name, settings in self._show.outputs]
         self._preview: WebPreview | None = None
         if preview.enabled:
             self._preview = WebPreview(
@@ -303,7 +307,7 @@ class Server:
                 values=lambda: self._desk.values,
                 put=self._queue.put,
             )
-        outputs: list[Output] = [output for output in (self._zeromq, self._preview) if output is not None]
+            outputs.append(self._preview)
         for output in outputs:
             stack.enter_context(output)
         return outputs

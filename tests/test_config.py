@@ -98,3 +98,37 @@ def test_presets_lie_beside_the_show_file_or_with_the_user(tmp_path: Path, monke
     path.write_text('[presets]\npath = "mine"\nstart = "calm"\n')
     assert load_show(path).presets.path == str(tmp_path / "mine")
     assert load_show(path).presets.start == "calm"
+
+
+def test_further_outputs_and_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(
+        '[[output]]\nkind = "zeromq"\nname = "wall"\naddress = "tcp://127.0.0.1:5600"\n'
+        'width_px = 1920\nheight_px = 1080\nfit = "fit"\nfps = 25\n',
+        encoding="utf-8",
+    )
+    show = load_show(path)
+    assert [name for name, _ in show.outputs] == ["zeromq", "wall"]
+    assert show.outputs[1][1].fps == 25.0
+    again = tmp_path / "again.toml"
+    again.write_text(to_toml(show), encoding="utf-8")
+    assert load_show(again) == show
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[[output]]\nkind = "zeromg"', "output 1: kind is one of zeromq"),
+        ('[[output]]\naddress = "x"', "output 1: kind is one of"),
+        ('[[output]]\nkind = "zeromq"\nadress = "x"', "output 1 .zeromq.: unknown key 'adress'"),
+        ('[[output]]\nkind = "zeromq"\nfit = "cover"', "one of crop, fit, fill"),
+        ('[[output]]\nkind = "zeromq"\nwidth_px = 640', "together"),
+        ('[[output]]\nkind = "zeromq"', "two outputs are called zeromq"),
+        ("[output]\nx = 1", "list of tables"),
+    ],
+)
+def test_outputs_that_cannot_be(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=says):
+        load_show(path)

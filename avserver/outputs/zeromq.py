@@ -13,6 +13,7 @@ from avserver.addresses import ipc_path, is_loopback, refuse_taken_path
 from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import Frame
 from avserver.outputs.output import Output
+from avserver.outputs.shape import Shape
 
 # A subscriber that stalls holds back at most so many frames here; then it misses some.
 SEND_QUEUE_FRAMES = 4
@@ -29,6 +30,7 @@ class ZeroMqOutput(Output):
     Args:
         address: `tcp://host:port` (port `*` or 0 for a free one) or `ipc://path` (`ipc://*` for one made up).
         insecure: allow addresses that other machines reach, where anybody may look.
+        name, shape, fps: see `Output`.
 
     Attributes:
         address: as given, and as bound once open.
@@ -39,13 +41,20 @@ class ZeroMqOutput(Output):
 
     SURVIVES: ClassVar[tuple[type[Exception], ...]] = (zmq.ZMQError,)
 
-    def __init__(self, address: str, *, insecure: bool = False) -> None:
-        super().__init__(f"zeromq {address}")
+    def __init__(
+        self, address: str, *, insecure: bool = False, name: str = "", shape: Shape | None = None, fps: float = 0.0
+    ) -> None:
+        super().__init__(name or f"zeromq {address}", shape=shape, fps=fps)
         _check(address, insecure)
         self.address = address
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._file: tuple[Path, int] | None = None
+
+    @property
+    def where(self) -> str:
+        """The address, as bound."""
+        return f"{self.address} (ZeroMQ PUB)"
 
     def _open(self) -> None:
         refuse_taken_path(self.address, choose="--zeromq or [zeromq] address")

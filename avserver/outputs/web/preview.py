@@ -42,7 +42,7 @@ class WebPreview(Output):
         put: Callable[..., None],
         insecure: bool = False,
     ) -> None:
-        super().__init__(f"preview {host}:{port}")
+        super().__init__("preview")
         if not insecure and not is_loopback(host):
             raise ConfigError(
                 f"the preview on {host} can be reached by other machines, where anybody may turn everything; "
