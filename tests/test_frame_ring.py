@@ -1,13 +1,22 @@
 """The ring between two real processes."""
 
 import multiprocessing
+import os
 import struct
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import shared_memory
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from avserver.errors import WireError
+from avserver.errors import AddressInUse, ConfigError, WireError
 from avserver.frame import Frame
 from avserver.frame_ring import FrameRing
 
@@ -103,3 +112,94 @@ def test_memory_that_is_no_ring_is_refused() -> None:
     finally:
         memory.close()
         memory.unlink()
+
+
+HOLD = """
+import sys
+from avserver.frame_ring import FrameRing
+ring = FrameRing.create(width_px=8, height_px=8, name=sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+ring.close()
+"""
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    yield name
+    assert not Path("/dev/shm", name).exists()
+
+
+@contextmanager
+def held(name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Have another process own the ring of that name."""
+    command = [sys.executable, "-c", HOLD, name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+
+
+def test_a_name_has_one_ring_at_a_time(name: str) -> None:
+    with held(name) as process:
+        with pytest.raises(AddressInUse, match=f"'{name}' is in use by process {process.pid}; choose another name"):
+            FrameRing.create(width_px=8, height_px=8, name=name)
+        FrameRing.attach(name).close()  # and it is still there
+
+
+def test_a_ring_of_a_killed_process_is_replaced(name: str) -> None:
+    with held(name) as process:
+        process.kill()
+        # Not waited for: in a container without an init, dead processes stay in the table as zombies.
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.001)
+        assert Path("/dev/shm", name).exists()
+        ring = FrameRing.create(width_px=16, height_px=16, name=name)
+        ring.close()
+
+
+def test_a_later_process_with_the_id_of_the_dead_one_does_not_hold_its_ring(name: str) -> None:
+    dead = FrameRing.create(width_px=8, height_px=8, name=name)
+    path = Path("/dev/shm", name)
+    header = bytearray(path.read_bytes())
+    assert struct.unpack_from("<I", header, 24) == (os.getpid(),)
+    struct.pack_into("<d", header, 32, psutil.Process().create_time() - 60)
+    path.write_bytes(header)
+    ring = FrameRing.create(width_px=8, height_px=8, name=name)
+    dead._memory.close()
+    ring.close()
+
+
+@pytest.mark.parametrize("left", [b"", bytes(4096)])
+def test_memory_whose_maker_was_killed_at_once_is_replaced(name: str, left: bytes) -> None:
+    Path("/dev/shm", name).write_bytes(left)
+    FrameRing.create(width_px=8, height_px=8, name=name).close()
+
+
+def test_memory_of_something_else_is_not_replaced(name: str) -> None:
+    path = Path("/dev/shm", name)
+    path.write_bytes(b"words" * 100)
+    with pytest.raises(ConfigError, match="exists and is not a frame ring; choose another"):
+        FrameRing.create(width_px=8, height_px=8, name=name)
+    assert path.read_bytes() == b"words" * 100
+    path.unlink()
+
+
+@pytest.mark.parametrize("bad", ["a/b", "..", "-a", "ä", "a" * 31, "a b"])
+def test_names_that_cannot_be_are_refused(bad: str) -> None:
+    with pytest.raises(ConfigError, match="shared memory cannot be called"):
+        FrameRing.create(width_px=8, height_px=8, name=bad)
+
+
+def test_too_little_room_is_told_and_nothing_is_left(name: str) -> None:
+    with pytest.raises(OSError, match=r"no room for 20\d{5}\.\d MB of frames in /dev/shm, where .* MB are free"):
+        FrameRing.create(width_px=8192, height_px=8192, slots=10_000, name=name)
+
+
+def test_the_owner_is_gone_once_it_has_closed(name: str) -> None:
+    ring = FrameRing.create(width_px=8, height_px=8, name=name)
+    reader = FrameRing.attach(name)
+    ring.close()
+    assert struct.unpack_from("<I", reader._buffer, 24) == (0,)
+    reader._memory.close()
