@@ -1,9 +1,22 @@
 """The catalogue: makes an output of its settings. What a kind needs is imported only for a show that has it."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from avserver.errors import ConfigError
 from avserver.outputs.output import Output
-from avserver.outputs.settings import OutputSettings, ZeroMqSettings
+from avserver.outputs.settings import (
+    OutputSettings,
+    SharedMemorySettings,
+    SpoutSettings,
+    SyphonSettings,
+    TouchDesignerSettings,
+    V4l2Settings,
+    ZeroMqSettings,
+)
+from avserver.outputs.shape import Shape
 
 # ruff: noqa: PLC0415
 
@@ -32,4 +45,63 @@ def make_output(settings: OutputSettings, name: str, stage: Stage) -> Output:
             return ZeroMqOutput(
                 settings.address, insecure=settings.insecure, name=name, shape=settings.shape, fps=settings.fps
             )
+        case SharedMemorySettings():
+            from avserver.outputs.shared_memory import SharedMemoryOutput
+
+            return SharedMemoryOutput(
+                settings.memory, settings.pixel_format, shape=_fixed(settings, stage), name=name, fps=settings.fps
+            )
+        case TouchDesignerSettings():
+            _only_on("win32", "touchdesigner")
+            from avserver.outputs.touchdesigner import TouchDesignerOutput
+            from avserver.outputs.windows_memory import GuardedMemory
+
+            shape = _fixed(settings, stage)
+            return TouchDesignerOutput(
+                settings.memory, shape=shape, open_memory=GuardedMemory, name=name, fps=settings.fps
+            )
+        case SpoutSettings():
+            _only_on("win32", "spout")
+            with _extra("spout"):
+                from avserver.outputs.spout import SpoutOutput
+
+            return SpoutOutput(settings.sender, shape=settings.shape, name=name, fps=settings.fps)
+        case SyphonSettings():
+            _only_on("darwin", "syphon")
+            with _extra("syphon"):
+                from avserver.outputs.syphon import SyphonOutput
+
+            return SyphonOutput(settings.server, shape=_fixed(settings, stage), name=name, fps=settings.fps)
+        case V4l2Settings():
+            _only_on("linux", "v4l2")
+            from avserver.outputs.v4l2 import V4l2Output
+
+            return V4l2Output(settings.device, shape=_fixed(settings, stage), name=name, fps=settings.fps)
     raise TypeError(f"there is no output for {type(settings).__name__}")
+
+
+def _fixed(settings: OutputSettings, stage: Stage) -> Shape:
+    """Return the size of an output whose frames all have one size: its own, or the show's."""
+    return settings.shape or Shape(stage.width_px, stage.height_px, settings.fit)
+
+
+_SYSTEMS = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
+
+
+def _only_on(platform: str, kind: str) -> None:
+    """Raise ConfigError on another system; `platform` is as in sys.platform."""
+    if sys.platform != platform:
+        here = _SYSTEMS.get(sys.platform, sys.platform)
+        raise ConfigError(
+            f"an output of kind {kind!r} needs {_SYSTEMS[platform]}, this is {here}; kinds for every system: "
+            "zeromq, shared_memory"
+        )
+
+
+@contextmanager
+def _extra(extra: str) -> Iterator[None]:
+    """Raise ConfigError if what is imported in this block is not there, or does not work."""
+    try:
+        yield
+    except ImportError as err:
+        raise ConfigError(f"an output of kind {extra!r} cannot be had ({err}); pip install avserver[{extra}]") from err

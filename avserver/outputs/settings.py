@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from avserver.errors import ConfigError
+from avserver.frame import BYTES_PER_PIXEL
 from avserver.outputs.shape import FITS, Shape
 
 
@@ -48,8 +49,56 @@ class ZeroMqSettings(OutputSettings):
     insecure: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedMemorySettings(OutputSettings):
+    """A ring of frames in shared memory called `memory` (see `frame_ring`), for other programs of this machine."""
+
+    memory: str = "avserver"
+    pixel_format: str = "RGB8"
+
+    def __post_init__(self) -> None:
+        OutputSettings.__post_init__(self)  # with slots, super() is another class' here
+        if self.pixel_format not in BYTES_PER_PIXEL:
+            raise ConfigError(f"pixel_format is one of {', '.join(BYTES_PER_PIXEL)}, got {self.pixel_format!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TouchDesignerSettings(OutputSettings):
+    """TouchDesigner's Shared Mem In TOP on the same Windows machine; `memory` is its Shared Mem Name."""
+
+    memory: str = "avserver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoutSettings(OutputSettings):
+    """Spout on Windows; `sender` is what receivers list."""
+
+    sender: str = "avserver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyphonSettings(OutputSettings):
+    """Syphon on macOS; `server` is what clients list."""
+
+    server: str = "avserver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V4l2Settings(OutputSettings):
+    """A virtual camera of Linux' v4l2loopback, for OBS, browsers and video calls."""
+
+    device: str = "/dev/video0"
+
+
 # By the word that `kind` of an [[output]] says.
-KINDS: dict[str, type[OutputSettings]] = {"zeromq": ZeroMqSettings}
+KINDS: dict[str, type[OutputSettings]] = {
+    "zeromq": ZeroMqSettings,
+    "shared_memory": SharedMemorySettings,
+    "touchdesigner": TouchDesignerSettings,
+    "spout": SpoutSettings,
+    "syphon": SyphonSettings,
+    "v4l2": V4l2Settings,
+}
 
 
 def kind_of(settings: OutputSettings) -> str:
