@@ -43,6 +43,7 @@ test-programs:
 	@{ command -v fluidsynth && command -v mma && test -e /usr/share/sounds/sf2/TimGM6mb.sf2; } >/dev/null \
 		|| sh .ci/apt fluidsynth mma timgm6mb-soundfont
 	@{ command -v jackd && /sbin/ldconfig -p | grep libportaudio.so.2; } >/dev/null || sh .ci/apt jackd2 libportaudio2
+	@{ command -v gcc && test -e /usr/include/linux/videodev2.h; } >/dev/null || sh .ci/apt gcc libc6-dev
 
 # Names, versions and hashes of everything that is installed; needs uv.
 lock:

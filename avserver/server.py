@@ -39,7 +39,7 @@ from avserver.control.reseed import Reseeder
 from avserver.control.told import Told, refusals
 from avserver.control.transport import Transport
 from avserver.engine import Engine, LiveShow
-from avserver.errors import ParamError
+from avserver.errors import ConfigError, ParamError
 from avserver.frame_ring import FrameRing
 from avserver.generator.relay import Relay
 from avserver.generator.role import Role
@@ -317,7 +317,10 @@ class Server:
         size, threads = self._size, self._show.model.threads
 
         def hire(role: Role) -> RenderWorker:
-            ring = FrameRing.create(width_px=size[0], height_px=size[1])
+            try:
+                ring = FrameRing.create(width_px=size[0], height_px=size[1])
+            except OSError as err:
+                raise ConfigError(str(err)) from err
             return RenderWorker(WorkerSettings(role, size, ring.name, threads), ring)
 
         relay = Relay(hire)

@@ -49,7 +49,7 @@ def make_output(settings: OutputSettings, name: str, stage: Stage) -> Output:
             from avserver.outputs.shared_memory import SharedMemoryOutput
 
             return SharedMemoryOutput(
-                settings.memory, settings.pixel_format, shape=_fixed(settings, stage), name=name, fps=settings.fps
+                settings.memory, settings.format, shape=_fixed(settings, stage), name=name, fps=settings.fps
             )
         case TouchDesignerSettings():
             _only_on("win32", "touchdesigner")

@@ -51,15 +51,19 @@ class ZeroMqSettings(OutputSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedMemorySettings(OutputSettings):
-    """A ring of frames in shared memory called `memory` (see `frame_ring`), for other programs of this machine."""
+    """A ring of frames in shared memory called `memory` (see `frame_ring`), for other programs of this machine.
+
+    `format` is RGB8, RGBA or BGRA.
+    """
 
     memory: str = "avserver"
-    pixel_format: str = "RGB8"
+    format: str = "RGB8"
 
     def __post_init__(self) -> None:
         OutputSettings.__post_init__(self)  # with slots, super() is another class' here
-        if self.pixel_format not in BYTES_PER_PIXEL:
-            raise ConfigError(f"pixel_format is one of {', '.join(BYTES_PER_PIXEL)}, got {self.pixel_format!r}")
+        if self.format not in BYTES_PER_PIXEL:
+            formats = ", ".join(BYTES_PER_PIXEL)
+            raise ConfigError(f"format of a shared_memory output is one of {formats}, got {self.format!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

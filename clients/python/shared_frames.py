@@ -8,7 +8,7 @@ The server needs in its show file:
 
 [[output]]
 kind = "shared_memory"
-pixel_format = "RGB8"                        # or "RGBA", "BGRA"
+format = "RGB8"                              # or "RGBA", "BGRA"
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SharedFrames:
         self.timeout_s = timeout_s
         self._memory: SharedMemory | None = None
         self._seen = 0  # how many frames were written when one was read last
-        self._newest_ns = 0
+        self._newest: Header | None = None
         self._look_again_s = 0.0
 
     def read(self) -> tuple[Header, np.ndarray]:
@@ -110,9 +110,9 @@ class SharedFrames:
         if found is None:
             return None
         self._seen = written
-        if found[0].published_ns == self._newest_ns:  # the same memory as before it was looked up again
+        if found[0] == self._newest:  # the same memory as before it was looked up again
             return None
-        self._newest_ns, self._look_again_s = found[0].published_ns, now_s + _QUIET_S
+        self._newest, self._look_again_s = found[0], now_s + _QUIET_S
         return found
 
     def __iter__(self) -> Iterator[tuple[Header, np.ndarray]]:

@@ -37,6 +37,20 @@ with SharedMemoryOutput(name, shape=Shape(width, 12)) as output:
         time.sleep(0.005)
 """
 
+# Writes as fast as it can, each frame in one grey.
+RACER = """
+import sys, time, numpy as np
+from avserver.frame import Frame
+from avserver.frame_ring import FrameRing
+ring = FrameRing.create(width_px=64, height_px=48, name=sys.argv[1])
+end_s = time.monotonic() + 0.5
+index = 0
+while time.monotonic() < end_s:
+    ring.write(Frame(pixels=np.full((48, 64, 3), index % 251, np.uint8), index=index, t_s=0.0))
+    index += 1
+ring.close()
+"""
+
 # Prints what changes in what it sees, until it is ended.
 READER = """
 import sys
@@ -154,6 +168,19 @@ def test_readers_come_and_go_and_writers_too(name: str) -> None:
     assert not Path("/dev/shm", name).exists()
 
 
+def test_a_frame_is_never_torn(client: ModuleType, name: str) -> None:
+    with started(RACER, name) as racer, client.SharedFrames(name) as frames:
+        seen = []
+        while racer.poll() is None:
+            if (found := frames.poll()) is not None:
+                header, image = found
+                assert (image == header.index % 251).all()
+                seen.append(header.index)
+    assert racer.returncode == 0
+    assert len(seen) > 3
+    assert seen == sorted(seen)
+
+
 def test_a_reader_goes_on_with_the_next_output(client: ModuleType, name: str) -> None:
     with client.SharedFrames(name, timeout_s=5) as frames:
         for index in (1, 1, 2):
@@ -185,8 +212,8 @@ def test_a_name_in_use_ends_the_start(name: str) -> None:
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ConfigError, match="pixel_format is one of RGB8, RGBA, BGRA, got 'JPEG'"):
-        SharedMemorySettings(pixel_format="JPEG")
+    with pytest.raises(ConfigError, match="format of a shared_memory output is one of RGB8, RGBA, BGRA, got 'JPEG'"):
+        SharedMemorySettings(format="JPEG")
     with pytest.raises(ConfigError, match="fit of an output"):
         SharedMemorySettings(fit="squeeze")
     with pytest.raises(ConfigError, match="cannot be called 'a/b'"):
