@@ -46,6 +46,7 @@ from avserver.generator.role import Role
 from avserver.generator.worker import RenderWorker, WorkerSettings
 from avserver.meter import Meter
 from avserver.outputs.catalogue import Stage, make_output
+from avserver.outputs.herald import Herald
 from avserver.outputs.output import Output
 from avserver.outputs.publisher import Publisher
 from avserver.outputs.web.preview import WebPreview
@@ -174,6 +175,7 @@ class Server:
             **(self._midi.status() if self._midi else {}),
             "preset": self._presets.playing,
             "presets": self._presets.count,
+            **self._mapping.status(),
             **{
                 f"output.{output.name}.{name}": value
                 for output in self._outputs
@@ -216,7 +218,15 @@ class Server:
 
         to_seek = Command(seek, "f", "go to a position in the song (s)")
         of_presets = self._presets.commands()
-        return {"/audio/seek": to_seek, **of_presets, **(self._told.commands() if self._told else refusals())}
+        to_reload = Command(
+            lambda _: self._mapping.reload(), "", "read the mapping files again, as an edit of them does"
+        )
+        return {
+            "/audio/seek": to_seek,
+            "/mapping/reload": to_reload,
+            **of_presets,
+            **(self._told.commands() if self._told else refusals()),
+        }
 
     def _open(self, stack: ExitStack) -> None:
         """Take the ports, start the worker, and connect it all."""
@@ -239,6 +249,8 @@ class Server:
         self._outputs = self._open_outputs(stack, table)
         width_px, height_px = self._size
         relay = self._open_relay(stack)
+        self._mapping = MappingWatch(self._mapping_paths, self._patch, self._models.names, desk.complain)
+        herald = Herald(self._outputs, desk.announce)
         self._live = LiveShow(
             engine=build_engine(
                 source=self._source,
@@ -259,8 +271,8 @@ class Server:
             casting=self._models.role,
             publisher=Publisher(self._outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
             meter=meter,
-            mapping=MappingWatch(self._mapping_paths, self._patch, self._models.names, desk.complain),
-            watchers=tuple(watcher for watcher in (self._preview, self._oscquery) if watcher is not None),
+            mapping=self._mapping,
+            watchers=tuple(watcher for watcher in (self._preview, self._oscquery, herald) if watcher is not None),
         )
 
     @property

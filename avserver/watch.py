@@ -18,7 +18,7 @@ Status = Mapping[str, object]
 
 
 def watch(host: str, port: int, *, json: bool, count: int | None, interval_s: float, out: TextIO) -> int:
-    """Ask a server for its status again and again and print it: two live lines on a terminal, else a line each time.
+    """Ask a server for its status again and again and print it: live lines on a terminal, else a line each time.
 
     While nobody answers it says so once and keeps asking.
 
@@ -77,7 +77,7 @@ def _tidy(value: object) -> object:
 
 
 class _Lines:
-    """Prints: on a terminal two lines that are written over, into a file or a pipe one line after another."""
+    """Prints: on a terminal lines that are written over, into a file or a pipe one line after another."""
 
     def __init__(self, out: TextIO, json: bool) -> None:
         self._out = out
@@ -120,8 +120,8 @@ class _Lines:
         self._out.flush()
 
 
-def summary(status: Status, *, onsets_per_s: float | None) -> tuple[str, str]:
-    """Return a status as two lines: how the frames come, and what is heard."""
+def summary(status: Status, *, onsets_per_s: float | None) -> list[str]:
+    """Return a status as lines: how the frames come, what is heard, and how they go out, where that is told."""
 
     def number(name: str, digits: int = 0) -> str:
         value = status.get(name)
@@ -144,7 +144,36 @@ def summary(status: Status, *, onsets_per_s: float | None) -> tuple[str, str]:
         *([f"then {status['next_model']}"] if status.get("next_model") else []),
         *(str(status[name]) for name in ("model_error", "tempo_error") if status.get(name)),
     ]
-    return " · ".join(frames), " · ".join(heard)
+    out = [*_outputs(status), *_recording(status)]
+    return [" · ".join(line) for line in (frames, heard, out) if line]
+
+
+def _outputs(status: Status) -> list[str]:
+    """Say how many outputs play, and why the others do not."""
+    states = {
+        key.removeprefix("output.").removesuffix(".state"): state
+        for key, state in status.items()
+        if key.startswith("output.") and key.endswith(".state")
+    }
+    if not states:
+        return []
+    playing = sum(state == "playing" for state in states.values())
+    others = [
+        f"{name} is {state}" + (f": {reason}" if (reason := status.get(f"output.{name}.error")) else "")
+        for name, state in states.items()
+        if state != "playing"
+    ]
+    return [f"{playing} of {len(states)} outputs play", *others]
+
+
+def _recording(status: Status) -> list[str]:
+    """Say how long the recording is and how large, if there is one."""
+    if status.get("record.state", "idle") == "idle":
+        return []
+    figures = (status.get("record.seconds"), status.get("record.bytes"))
+    if not all(isinstance(figure, (int, float)) for figure in figures):
+        return [f"recording is {status['record.state']}"]
+    return [f"{status['record.state']} {figures[0]:.0f} s, {float(figures[1]) / 1e6:.1f} MB"]  # type: ignore[arg-type]
 
 
 def _led_by(status: Status) -> str:

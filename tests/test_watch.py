@@ -181,3 +181,15 @@ def test_the_model_that_is_coming_is_told_and_why_one_could_not_come() -> None:
 def test_who_gives_the_beat_is_said_and_what_is_played(status: dict[str, object], said: str) -> None:
     _, heard = summary({"tempo_bpm": 120.0, **status}, onsets_per_s=None)
     assert said in heard.split(" · ")
+
+
+def test_outputs_that_fail_say_why_and_a_recording_how_long_it_is() -> None:
+    status = {"output.zeromq.state": "playing", "output.zeromq.error": "", "output.zeromq.sent": 7}
+    assert summary(status, onsets_per_s=None)[-1] == "1 of 1 outputs play"
+    status |= {"output.wall.left.state": "failing", "output.wall.left.error": "no such host"}
+    status |= {"record.state": "recording", "record.seconds": 61.2, "record.bytes": 12_345_678}
+    assert summary(status, onsets_per_s=None)[-1] == (
+        "1 of 2 outputs play · wall.left is failing: no such host · recording 61 s, 12.3 MB"
+    )
+    status["record.state"] = "idle"
+    assert summary(status, onsets_per_s=None)[-1] == "1 of 2 outputs play · wall.left is failing: no such host"

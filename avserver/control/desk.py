@@ -132,7 +132,11 @@ class Desk:
 
     def complain(self, reason: str) -> None:
         """Tell every subscriber of something that could not be done, though none of them asked for it."""
-        self._subscribers.complain(reason[:_REASON_CHARACTERS])
+        self.announce("/fail", "", reason)
+
+    def announce(self, address: str, *words: str) -> None:
+        """Tell every subscriber, at an address (without `/avserver`), of something that is no knob."""
+        self._subscribers.announce(address, *(word[:_REASON_CHARACTERS] for word in words))
 
     def expand(self, events: Sequence[Event]) -> list[Event]:
         """Return the events with one for each address that a pattern means, in the order of the table.

@@ -63,7 +63,7 @@ class Subscribers:
         self._turned_by.clear()
         self._astray.clear()
 
-    def complain(self, reason: str) -> None:
-        """Tell everybody of something that could not be done."""
+    def announce(self, address: str, *arguments: object) -> None:
+        """Tell everybody of something that is no knob."""
         for reply in self._replies.values():
-            reply(f"{ROOT}/fail", "", reason)
+            reply(ROOT + address, *arguments)

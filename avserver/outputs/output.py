@@ -224,7 +224,7 @@ class Output(ABC):
         """Plan to open it again, and say why it failed, once."""
         self._again_s = time.monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
         self._failures += 1
-        self.state = OutputState.FAILING
         if not self.error:
             _LOG.warning("%s fails: %s; it is tried again, and the others play on", self.name, error)
         self.error = str(error) or type(error).__name__
+        self.state = OutputState.FAILING  # last: whoever sees it finds the reason

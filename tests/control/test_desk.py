@@ -430,6 +430,16 @@ def test_somebody_of_the_house_subscribes_and_leaves(desk: Desk, ann: Client) ->
     assert len(told) == 1
 
 
+def test_everybody_is_told_of_what_is_no_knob(desk: Desk, ann: Client, bob: Client) -> None:
+    desk.apply([ann.says("/notify", 1)])
+    desk.announce("/output/ndi/state", "failing", "x" * 10_000)
+    desk.complain("no")
+    [told, failed] = ann.heard
+    assert told == ("/avserver/output/ndi/state", "failing", "x" * 300)
+    assert failed == ("/avserver/fail", "", "no")
+    assert bob.heard == []
+
+
 def test_whoever_is_told_at_the_same_place_takes_over(desk: Desk, ann: Client) -> None:
     told: list[tuple[object, ...]] = []
 

@@ -46,10 +46,14 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def poll(editor: Editor, complaints: list[str]) -> Callable[[], Patch | None]:
-    """Return a function that looks once and returns the patch, if there is another."""
+def watch(editor: Editor, complaints: list[str]) -> MappingWatch:
     paths = [editor.folder / "a.toml", editor.folder / "b.toml"]
-    watch = MappingWatch(paths, load_patch(*paths), ["default"], complaints.append)
+    return MappingWatch(paths, load_patch(*paths), ["default"], complaints.append)
+
+
+@pytest.fixture
+def poll(watch: MappingWatch) -> Callable[[], Patch | None]:
+    """Return a function that looks once and returns the patch, if there is another."""
     now_s = iter(range(1000))
 
     def look() -> Patch | None:
@@ -104,4 +108,28 @@ def test_a_file_that_is_away_for_a_moment_is_waited_for(editor, poll, complaints
     assert poll() is None
     editor.write("b.toml", "")
     assert poll().bends == ()
+    assert complaints == []
+
+
+def test_the_status_tells_the_files_and_what_is_wrong_until_it_is_mended(editor, watch, poll):
+    files = f"{editor.folder / 'a.toml'}, {editor.folder / 'b.toml'}"
+    assert watch.status() == {"mapping.files": files, "mapping.error": "", "mapping.reads": 0}
+    editor.write("b.toml", BEND + 'edgse = "wrap"\n')
+    poll()
+    assert "b.toml, line 5: " in watch.status()["mapping.error"]
+    assert "did you mean 'edges'" in watch.status()["mapping.error"]
+    editor.write("b.toml", BEND)
+    poll()
+    assert watch.status() == {"mapping.files": files, "mapping.error": "", "mapping.reads": 1}
+
+
+def test_files_that_are_the_same_are_read_again_when_that_is_asked_for(editor, watch, poll, complaints):
+    watch.reload()
+    assert poll() is not None
+    assert poll() is None
+    (editor.folder / "b.toml").unlink()
+    watch.reload()
+    assert poll() is None
+    assert "b.toml' cannot be read" in complaints.pop()
+    assert poll() is None
     assert complaints == []
