@@ -19,6 +19,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def outside_name(host: str) -> str:
+    """Return how other machines call who listens on `host`: of 0.0.0.0 and ::, an address that this machine has."""
+    try:
+        if not ipaddress.ip_address(host).is_unspecified:
+            return host
+    except ValueError:  # a name
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; an address for documents (RFC 5737), routed as any other
+        except OSError:  # no network
+            return socket.gethostname()
+        return str(probe.getsockname()[0])
+
+
 def bound_socket(host: str, port: int, kind: socket.SocketKind, *, name: str, choose: str) -> socket.socket:
     """Return a socket of that kind, bound to host:port (port 0: a free one).
 

@@ -7,6 +7,7 @@ to the file. What can be turned while the show runs is a parameter instead (see 
 import dataclasses
 import json
 import os
+import re
 import tomllib
 import typing
 from dataclasses import dataclass, field
@@ -152,13 +153,21 @@ class OscQuerySettings:
 
 @dataclass(frozen=True, slots=True)
 class PreviewSettings:
-    """The web page."""
+    """The web page.
+
+    Whoever opens it must know the `token`, if there is one: 8 letters, digits, - and _, or more. On a host that other
+    machines reach there is always one; without one of yours it is made up at each start, and printed.
+    """
 
     enabled: bool = True
     host: str = "127.0.0.1"
     port: int = 8080
+    token: str = ""
 
     def __post_init__(self) -> None:
+        if self.token and not re.fullmatch(r"[\w-]{8,}", self.token, re.ASCII):
+            # Not told what it was: errors get into logs.
+            raise ConfigError("preview.token is 8 letters, digits, - and _, or more")
         _within("preview.port", self.port, 0, 65535)
 
 

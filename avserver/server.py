@@ -148,6 +148,7 @@ class Server:
             lines.append(f"other models  {', '.join(self._models.names[1:])} (/avserver/model/select)")
         if self._preview:
             lines.append(f"preview       {self._preview.url}")
+            lines.append(f"projector     {self._preview.stage_url}")
         lines += [f"frames        {output.where}" for output in self._outputs if output is not self._preview]
         absent = [bend.name for bend in self._patch.bends if bend.layer not in self._models.config(0).shape.layers]
         if absent:
@@ -318,6 +319,7 @@ class Server:
                 describe=[param.to_plain() for param in table.values()],
                 values=lambda: self._desk.values,
                 put=self._queue.put,
+                token=preview.token,
             )
             outputs.append(self._preview)
         for output in outputs:

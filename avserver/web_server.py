@@ -70,6 +70,7 @@ class _Doorkeeper:
         self._app = app
         self._host = host.lower()
         self._any_ip = _is_ip(host) and ipaddress.ip_address(host).is_unspecified
+        self._reached = not is_loopback(host)  # by other machines, which may call us by name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope["type"], Headers(scope=scope))
@@ -94,7 +95,9 @@ class _Doorkeeper:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
             return False
-        return name == self._host or is_loopback(name) or (self._any_ip and (_is_ip(name) or name in _own_names()))
+        if name == self._host or is_loopback(name):
+            return True
+        return (self._any_ip and _is_ip(name)) or (self._reached and name in _own_names())
 
 
 def _is_ip(name: str) -> bool:

@@ -543,6 +543,11 @@ def test_an_edited_mapping_is_played_and_a_bad_edit_is_refused(playing_two, two_
         time.sleep(0.1)
     frames.until(lambda _, pixels: is_near(pixels, np.rot90(square)))
     assert server.osc.ask("/bend/turn/angle") == [90.0]
+    settled(server, lambda status: "line 8: transform does not know 'rotat'" in str(status["mapping.error"]))
+    mapping.write_text(choir + '[[bend]]\nname = "turn"\nlayer = "b16"\ntransform = "rotate"\n')
+    settled(server, lambda status: status["mapping.error"] == "" and status["mapping.reads"] == 2)
+    server.osc.send("/mapping/reload")
+    settled(server, lambda status: status["mapping.reads"] == 3)
 
 
 def is_near(pixels: bytes, picture: np.ndarray) -> bool:

@@ -32,6 +32,9 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--oscquery-port", type=int, metavar="PORT", help="TCP port for OSCQuery")
     parser.add_argument("--no-oscquery", action="store_true", help="no OSCQuery")
     parser.add_argument("--zeromq", metavar="ADDRESS", help="where frames are published, e.g. tcp://127.0.0.1:5555")
+    parser.add_argument(
+        "--preview-host", metavar="HOST", help="where the preview page is reached, e.g. 0.0.0.0; then it has a token"
+    )
     parser.add_argument("--preview-port", type=int, metavar="PORT", help="TCP port of the preview page")
     parser.add_argument("--no-preview", action="store_true", help="no preview page")
     parser.add_argument("--print-config", action="store_true", help="print the whole effective show file and exit")
@@ -74,7 +77,11 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
         "osc": {"port": arguments.osc_port},
         "oscquery": {"port": arguments.oscquery_port, "enabled": False if arguments.no_oscquery else None},
         "zeromq": {"address": arguments.zeromq},
-        "preview": {"port": arguments.preview_port, "enabled": False if arguments.no_preview else None},
+        "preview": {
+            "host": arguments.preview_host,
+            "port": arguments.preview_port,
+            "enabled": False if arguments.no_preview else None,
+        },
     }
     for section, values in flags.items():
         given = {name: value for name, value in values.items() if value is not None}

@@ -61,18 +61,19 @@ TABLE = ParamTable(
 class FakeShow:
     """Runs in a thread until it is left, like an engine of 30 fps."""
 
-    def __init__(self, preview_port: int = 0) -> None:
+    def __init__(self, preview_port: int = 0, *, host: str = "127.0.0.1", token: str = "") -> None:
         self.queue = EventQueue()
         self._folder = tempfile.TemporaryDirectory()
         self._librarian = Librarian(PresetFolder(Path(self._folder.name)))
         self.presets = PresetHand(self._librarian)
         self.desk = Desk(TABLE, self.status, self.presets.commands(), self.presets.on_fire())
         self.preview = WebPreview(
-            "127.0.0.1",
+            host,
             preview_port,
             describe=[param.to_plain() for param in TABLE.values()],
             values=lambda: self.desk.values,
             put=self.queue.put,
+            token=token,
         )
         self.fired: list[str] = []
         self.slowest_send_s = 0.0

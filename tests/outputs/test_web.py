@@ -19,7 +19,7 @@ from websockets.typing import Origin
 from avserver.control.events import Event
 from avserver.control.params import Kind, ParamTable
 from avserver.control.patch_params import bend_params
-from avserver.errors import AddressInUse, ConfigError
+from avserver.errors import AddressInUse
 from avserver.frame import Frame
 from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, MAX_VIEWERS
 from avserver.outputs.web.preview import WebPreview
@@ -547,13 +547,6 @@ def test_a_port_in_use_is_told(show: FakeShow) -> None:
     again = WebPreview("127.0.0.1", port, describe=[], values=dict, put=lambda *_: None)
     with pytest.raises(AddressInUse, match=rf"^preview port {port} on 127\.0\.0\.1 is in use; choose another with"):
         again.open()
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "rack.local", "::"])
-def test_hosts_that_others_reach_need_to_be_asked_for(host: str) -> None:
-    with pytest.raises(ConfigError, match="can be reached by other machines"):
-        WebPreview(host, 0, describe=[], values=dict, put=lambda *_: None)
-    WebPreview(host, 0, describe=[], values=dict, put=lambda *_: None, insecure=True)
 
 
 def test_closing_at_once_is_quick_and_leaves_no_thread() -> None:

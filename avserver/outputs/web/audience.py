@@ -7,6 +7,8 @@ Server to viewer: binary messages are JPEG pictures, one in flight at a time; te
     {"type": "state", "signals": {…}, "onsets": [[stem, band, strength], …], "status": {…}, "frame": {…},
      "values": {what changed}, "moved": {what modulation made of the knobs}, "answers": [{address, arguments}, …]}
 
+Projectors are sent pictures, and twenty times a second `{"type": "here"}`, by which they notice that a network is gone.
+
 Viewer to server: `{"seen": true}` for every picture, and `{"address": "/noise/strength", "arguments": [0.5]}`, which
 does what the OSC message would. Addresses are those of the table: as in OSC, but without `/avserver`.
 """
@@ -17,7 +19,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -35,6 +37,9 @@ _STATUS_EVERY = 5
 # Answers kept for a viewer that reads slowly, and onsets while nobody asks for them.
 _KEPT_ANSWERS = 32
 _KEPT_ONSETS = 256
+
+
+Encode = Callable[[Frame], bytes]
 
 
 class Wire(Protocol):
@@ -125,21 +130,37 @@ class Audience:
         for viewer in self._viewers:
             viewer.awake.set()
 
-    async def attend(self, wire: Wire, encode: Callable[[Frame], bytes]) -> None:
+    async def attend(self, wire: Wire, encode: Encode) -> None:
         """Serve one viewer until it leaves."""
         viewer = Viewer(next(self._numbers))
-        self._viewers.add(viewer)
         # In this order: from the answer to /sync on, no change is missed.
         self._put(self._event(viewer, "/notify", 1), self._event(viewer, "/sync", 0))
         try:
+            await self._serve(viewer, wire, self._write(viewer, wire, encode), self._listen)
+        finally:
+            self._put(self._event(viewer, "/notify", 0))
+
+    async def show(self, wire: Wire, encode: Encode) -> None:
+        """Serve one that wants pictures only, and has no say, until it leaves."""
+        viewer = Viewer(next(self._numbers))
+        await self._serve(viewer, wire, self._project(viewer, wire, encode), self._acknowledge)
+
+    async def _serve(
+        self,
+        viewer: Viewer,
+        wire: Wire,
+        writing: Coroutine[object, object, None],
+        listen: Callable[[Viewer, str], object],
+    ) -> None:
+        self._viewers.add(viewer)
+        try:
             async with asyncio.TaskGroup() as tasks:
-                writing = tasks.create_task(self._write(viewer, wire, encode))
+                writer = tasks.create_task(writing)
                 while (text := await wire.receive()) is not None:
-                    self._listen(viewer, text)
-                writing.cancel()
+                    listen(viewer, text)
+                writer.cancel()
         finally:
             self._viewers.discard(viewer)
-            self._put(self._event(viewer, "/notify", 0))
 
     async def tell(self) -> None:
         """Give every viewer the newest state, 20 times a second, for ever."""
@@ -155,7 +176,7 @@ class Audience:
                 viewer.state = state
             self.wake()
 
-    async def _write(self, viewer: Viewer, wire: Wire, encode: Callable[[Frame], bytes]) -> None:
+    async def _write(self, viewer: Viewer, wire: Wire, encode: Encode) -> None:
         """Send what there is to send; a viewer that does not read keeps only itself waiting."""
         described = self._parameters
         present = await wire.send(self._table("hello"))
@@ -168,15 +189,31 @@ class Audience:
             state = viewer.take_state()
             if state is not None:
                 present = await wire.send(_json(state))
-            frame = self.frame
-            if frame is not None and frame.pixels is not viewer.picture and not viewer.picture_in_flight:
-                viewer.picture, viewer.picture_in_flight = frame.pixels, True
-                present = await wire.send(self._jpeg(frame, encode))
+            present = await self._send_picture(viewer, wire, encode) and present
+
+    async def _project(self, viewer: Viewer, wire: Wire, encode: Encode) -> None:
+        """Send pictures."""
+        viewer.awake.set()  # for the one that is there already
+        present = True
+        while present:
+            await viewer.awake.wait()
+            viewer.awake.clear()
+            if viewer.take_state() is not None:
+                present = await wire.send('{"type": "here"}')
+            present = await self._send_picture(viewer, wire, encode) and present
+
+    async def _send_picture(self, viewer: Viewer, wire: Wire, encode: Encode) -> bool:
+        """Send the newest picture, unless the viewer has it or one is on its way; False once the viewer has left."""
+        frame = self.frame
+        if frame is None or frame.pixels is viewer.picture or viewer.picture_in_flight:
+            return True
+        viewer.picture, viewer.picture_in_flight = frame.pixels, True
+        return await wire.send(self._jpeg(frame, encode))
 
     def _table(self, kind: str) -> str:
         return _json({"type": kind, "parameters": self._parameters, "values": dict(self._values())})
 
-    def _jpeg(self, frame: Frame, encode: Callable[[Frame], bytes]) -> bytes:
+    def _jpeg(self, frame: Frame, encode: Encode) -> bytes:
         """Return the picture as a JPEG, encoded once for all viewers."""
         if self._encoded[0] is not frame.pixels:
             self._encoded = (frame.pixels, encode(frame))
@@ -196,20 +233,26 @@ class Audience:
 
     def _listen(self, viewer: Viewer, text: str) -> None:
         """Do what a viewer says, or answer why not."""
-        try:
-            said = json.loads(text)
-        except (ValueError, RecursionError):
-            said = None
-        if isinstance(said, dict) and said.get("seen") is True:
-            viewer.picture_in_flight = False
-            viewer.awake.set()
-            return
+        said = self._acknowledge(viewer, text)
         match said:
+            case {"seen": True}:
+                pass
             case {"address": str(address), "arguments": list(arguments)} if _are_plain(arguments):
                 self._put(self._event(viewer, address, *arguments))
             case _:
                 reason = f'expected {{"address": "/…", "arguments": […]}}, got {text[:80]!r}'
                 viewer.answers.append({"address": "/fail", "arguments": ["", reason]})
+
+    def _acknowledge(self, viewer: Viewer, text: str) -> object:
+        """Take note of a picture that was seen; return what a viewer says, None if that is no JSON."""
+        try:
+            said: object = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(said, dict) and said.get("seen") is True:
+            viewer.picture_in_flight = False
+            viewer.awake.set()
+        return said
 
     def _event(self, viewer: Viewer, address: str, *arguments: object) -> Event:
         return Event(address, arguments, viewer.sender, partial(self._reply, viewer), received_unix_s=time.time())

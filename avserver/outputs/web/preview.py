@@ -1,10 +1,10 @@
 """WebPreview: the output that is a web page. It lives in a thread of its own, which the show never waits for."""
 
+import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from avserver.addresses import bound_socket, is_loopback
-from avserver.errors import ConfigError
+from avserver.addresses import bound_socket, is_loopback, outside_name
 from avserver.frame import Frame
 from avserver.outputs.output import Output
 from avserver.outputs.web.audience import Audience
@@ -23,13 +23,13 @@ class WebPreview(Output):
         describe: the parameters as plain data: address, kind, default, minimum, maximum, unit, description.
         values: asked, from the web thread, for where the knobs stand; what it returns must not change any more.
         put: takes events, from the web thread.
-        insecure: allow a host that other machines reach, where anybody may turn everything.
+        token: what a visitor must know. Without one nobody need know anything, unless other machines reach the host:
+            then one is made up.
 
     Attributes:
         address: (host, port), as bound once open.
 
-    Raises ConfigError for a host that other machines reach without `insecure`; `open` raises AddressInUse if somebody
-    has the port.
+    `open` raises AddressInUse if somebody has the port.
     """
 
     def __init__(
@@ -40,23 +40,28 @@ class WebPreview(Output):
         describe: Sequence[Mapping[str, object]],
         values: Callable[[], Mapping[str, object]],
         put: Callable[..., None],
-        insecure: bool = False,
+        token: str = "",
     ) -> None:
         super().__init__("preview")
-        if not insecure and not is_loopback(host):
-            raise ConfigError(
-                f"the preview on {host} can be reached by other machines, where anybody may turn everything; "
-                "allowed: 127.0.0.1, ::1, localhost"
-            )
+        self._token = token or ("" if is_loopback(host) else secrets.token_urlsafe(16))
         self.address = (host, port)
         self._thread = WebThread("web", self._site)
         self._audience = Audience(describe=describe, values=values, put=put, call_soon=self._thread.call_soon)
 
     @property
     def url(self) -> str:
-        """Where to look."""
-        host, port = self.address
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        """Where to look; with the token, so not for logs."""
+        return self._url("")
+
+    @property
+    def stage_url(self) -> str:
+        """Where the picture is shown alone, for a projector; with the token."""
+        return self._url("stage")
+
+    def _url(self, page: str) -> str:
+        host, port = outside_name(self.address[0]), self.address[1]
+        token = f"?token={self._token}" if self._token else ""
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/{page}{token}"
 
     def describe(self, parameters: Sequence[Mapping[str, object]]) -> None:
         """Take other parameters, as plain data; open pages show them instead."""
@@ -90,4 +95,4 @@ class WebPreview(Output):
         # Imported here, a third of a second that the show does not wait for.
         from avserver.outputs.web.site import Server  # noqa: PLC0415
 
-        return Server(self._audience, host=self.address[0])
+        return Server(self._audience, host=self.address[0], token=self._token)

@@ -12,8 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from avserver.bundled import bundled
 from avserver.frame import Frame
-from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, Audience
+from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, Audience, Encode, Wire
+from avserver.outputs.web.gate import Gate
+from avserver.outputs.web.policy import headers_of
 from avserver.web_server import WebServer
 
 JPEG_QUALITY = 85
@@ -27,12 +30,6 @@ _PAGES = {
     "/presets.js": ("presets.js", "text/javascript"),
     "/meters.js": ("meters.js", "text/javascript"),
 }
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
 # "Try again later" (WebSocket close codes, IANA).
 _FULL = 1013
 
@@ -43,11 +40,13 @@ class Server:
     Args:
         audience: who is served.
         host: as configured; a request may name it, or any name of the loopback.
+        token: that a request must bring, empty for none.
     """
 
-    def __init__(self, audience: Audience, *, host: str) -> None:
+    def __init__(self, audience: Audience, *, host: str, token: str = "") -> None:
         self._audience = audience
-        self._web = WebServer(_app(audience), host=host, most_bytes=MAX_MESSAGE_BYTES)
+        app = _app(audience)
+        self._web = WebServer(Gate(app, token) if token else app, host=host, most_bytes=MAX_MESSAGE_BYTES)
 
     async def serve(self, listeners: list[socket.socket]) -> None:
         """Serve until `stop`."""
@@ -85,22 +84,28 @@ class _SocketWire:
 
 
 def _app(audience: Audience) -> Starlette:
-    async def watch(websocket: WebSocket) -> None:
-        await websocket.accept()
-        if audience.full:
-            await websocket.close(_FULL, "there are too many viewers")
-        else:
-            await audience.attend(_SocketWire(websocket), _jpeg)
+    def room(attend: Callable[[Wire, Encode], Awaitable[None]]) -> Callable[[WebSocket], Awaitable[None]]:
+        async def watch(websocket: WebSocket) -> None:
+            await websocket.accept()
+            if audience.full:
+                await websocket.close(_FULL, "there are too many viewers")
+            else:
+                await attend(_SocketWire(websocket), _jpeg)
 
-    pages = [Route(path, _page(*what), methods=["GET"]) for path, what in _PAGES.items()]
-    return Starlette(routes=[*pages, WebSocketRoute("/ws", watch)])
+        return watch
+
+    pages = [Route(path, _page(_STATIC / name, kind), methods=["GET"]) for path, (name, kind) in _PAGES.items()]
+    stage = Route("/stage", _page(bundled("clients/web", "stage.html"), "text/html"), methods=["GET"])
+    sockets = [WebSocketRoute("/ws", room(audience.attend)), WebSocketRoute("/pictures", room(audience.show))]
+    return Starlette(routes=[*pages, stage, *sockets])
 
 
-def _page(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    content = (_STATIC / name).read_bytes()
+def _page(file: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    content = file.read_text(encoding="utf-8")
+    headers = headers_of(content if media_type == "text/html" else "")
 
     async def page(_request: Request) -> Response:
-        return Response(content, media_type=media_type, headers=_HEADERS)
+        return Response(content, media_type=media_type, headers=headers)
 
     return page
 
