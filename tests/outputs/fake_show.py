@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from avserver.control.desk import Desk
+from avserver.control.desk import Command, Desk
 from avserver.control.events import EventQueue
 from avserver.control.fixed_params import FIXED
 from avserver.control.librarian import Librarian
@@ -66,7 +66,8 @@ class FakeShow:
         self._folder = tempfile.TemporaryDirectory()
         self._librarian = Librarian(PresetFolder(Path(self._folder.name)))
         self.presets = PresetHand(self._librarian)
-        self.desk = Desk(TABLE, self.status, self.presets.commands(), self.presets.on_fire())
+        self.asked: list[str] = []
+        self.desk = Desk(TABLE, self.status, self._commands(), self.presets.on_fire())
         self.preview = WebPreview(
             host,
             preview_port,
@@ -76,6 +77,7 @@ class FakeShow:
             token=token,
         )
         self.fired: list[str] = []
+        self.more: dict[str, str | float | int] = {}
         self.slowest_send_s = 0.0
         self.frames = 0
         self.next_table: ParamTable | None = None
@@ -100,9 +102,17 @@ class FakeShow:
         self._librarian.__exit__(None, None, None)
         self._folder.cleanup()
 
+    def _commands(self) -> dict[str, Command]:
+        """Return those of the presets, and some that are only taken note of."""
+        noted = ("/mapping/reload", "/record/start", "/record/stop")
+        return self.presets.commands() | {
+            name: Command(lambda _, name=name: self.asked.append(name), "", name) for name in noted
+        }
+
     def status(self) -> dict[str, str | float | int]:
         return {
             "fps": 29.97,
+            "t_s": self.frames / FPS,
             "worker": "playing",
             "late": 2,
             "dropped": 0,
@@ -112,6 +122,8 @@ class FakeShow:
             "next_model": "b.safetensors",
             "preset": self.presets.playing,
             "presets": self.presets.count,
+            **self.more,
+            **{f"output.preview.{name}": value for name, value in self.preview.status().items()},
         }
 
     def _play(self) -> None:

@@ -4,7 +4,7 @@ Server to viewer: binary messages are JPEG pictures, one in flight at a time; te
 
     {"type": "hello", "parameters": [{"address": …, "kind": …, …}, …], "values": {address: value, …}}
     {"type": "parameters", "parameters": …, "values": …}     when the table has changed
-    {"type": "state", "signals": {…}, "onsets": [[stem, band, strength], …], "status": {…}, "frame": {…},
+    {"type": "state", "signals": {…}, "onsets": [[stem, band, strength], …], "frame": {…}, "status": {if new},
      "values": {what changed}, "moved": {what modulation made of the knobs}, "answers": [{address, arguments}, …]}
 
 Projectors are sent pictures, and twenty times a second `{"type": "here"}`, by which they notice that a network is gone.
@@ -59,16 +59,21 @@ class Viewer:
         self.sender = ("web", number)
         self.awake = asyncio.Event()
         self.state: dict[str, object] | None = None
+        self.status: object = None
         self.values: dict[str, object] = {}
         self.answers: deque[dict[str, object]] = deque(maxlen=_KEPT_ANSWERS)
         self.picture: object = None
         self.picture_in_flight = False
 
     def take_state(self) -> dict[str, object] | None:
-        """Return the newest state with what has come up for this viewer alone, once."""
+        """Return the newest state with what has come up for this viewer alone, once; and the status if it is new."""
         state, self.state = self.state, None
         if state is not None:
             state = {**state, "values": self.values, "answers": list(self.answers)}
+            if state["status"] is self.status:
+                del state["status"]
+            else:
+                self.status = state["status"]
             self.values = {}
             self.answers.clear()
         return state

@@ -91,6 +91,9 @@ class WebPreview(Output):
     def _close(self) -> None:
         self._thread.stop()
 
+    def _status(self) -> Mapping[str, int]:
+        return {"viewers": len(self._audience)}
+
     def _site(self) -> WebServing:
         # Imported here, a third of a second that the show does not wait for.
         from avserver.outputs.web.site import Server  # noqa: PLC0415

@@ -24,11 +24,7 @@ _STATIC = Path(__file__).parent / "static"
 _PAGES = {
     "/": ("index.html", "text/html"),
     "/style.css": ("style.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/controls.js": ("controls.js", "text/javascript"),
-    "/groups.js": ("groups.js", "text/javascript"),
-    "/presets.js": ("presets.js", "text/javascript"),
-    "/meters.js": ("meters.js", "text/javascript"),
+    **{f"/{script.name}": (script.name, "text/javascript") for script in _STATIC.glob("*.js")},
 }
 # "Try again later" (WebSocket close codes, IANA).
 _FULL = 1013

@@ -1,10 +1,13 @@
 // The controls: one for every parameter of the table, made from the table. Some have a place of their own on the page
 // (`data-address`), all others stand in groups.
 
+import { fader } from "./fader.js";
 import { Groups } from "./groups.js";
+import { make } from "./text.js";
 
 // Whole numbers over a wider range than this have a box to type in: no slider hits one seed in four billion.
 const MOST_STEPS = 1000;
+const TAP = "/tempo/tap";
 
 export class Controls {
   // `say(address, ...arguments)` tells the server.
@@ -13,6 +16,7 @@ export class Controls {
     this.panic = panic;
     this.say = say;
     this.knobs = new Map();
+    this.marked = {};
     this.turned = new Map();
     this.table = "";
     panic.addEventListener("click", () => say("/panic"));
@@ -24,6 +28,7 @@ export class Controls {
     if (table === this.table) return;
     this.table = table;
     this.knobs.clear();
+    this.marked = {};
     this.groups.clear();
     const places = new Map([...document.querySelectorAll("[data-address]")].map((place) => [place.dataset.address, place]));
     for (const place of places.values()) place.replaceChildren();
@@ -44,7 +49,11 @@ export class Controls {
 
   // Show what modulation makes of the knobs, as marks beside them.
   mark(moved) {
-    for (const [address, knob] of this.knobs) knob.mark?.(moved[address]);
+    for (const address of Object.keys(this.marked)) if (!(address in moved)) this.knobs.get(address)?.mark?.();
+    for (const [address, value] of Object.entries(moved)) {
+      if (this.marked[address] !== value) this.knobs.get(address)?.mark?.(value);
+    }
+    this.marked = moved;
   }
 
   // Tell the server a value, and ask for it: the answer is what became of it, and later than any that is on its way.
@@ -105,40 +114,16 @@ export class Controls {
   }
 
   #slider(parameter, row) {
-    const { address, minimum, maximum, kind, unit } = parameter;
-    const span = maximum - minimum || 1;
-    const input = make("input", { type: "range", min: minimum, max: maximum, step: kind === "int" ? 1 : "any" });
-    input.setAttribute("aria-label", address);
-    const mark = make("b", { hidden: true });
-    const slider = make("div", { className: "slider" });
-    slider.append(input, mark);
+    const { address, minimum, maximum } = parameter;
     const output = make("output");
-    row.append(slider, output);
-    let held = false;
-    const paint = () => {
-      const value = Number(input.value);
-      input.style.setProperty("--at", (value - minimum) / span);
-      output.textContent = kind === "int" ? String(value) : value.toFixed(span > 50 ? 1 : 2);
-      if (unit) output.append(make("span", { className: "unit", textContent: unit }));
-      row.classList.toggle("turned", Math.abs(value - parameter.default) > 1e-6 * span);
-    };
-    input.addEventListener("pointerdown", () => { held = true; });
-    input.addEventListener("input", () => { paint(); this.#turn(address, Number(input.value)); });
-    for (const event of ["change", "pointerup", "pointercancel", "blur"]) {
-      input.addEventListener(event, () => { held = false; });
-    }
-    input.addEventListener("change", () => { this.turned.delete(address); this.#set(address, Number(input.value)); });
-    return {
-      show(value, ours = false) {
-        if (held && !ours) return;
-        input.value = value;
-        paint();
-      },
-      mark(value) {
-        mark.hidden = value === undefined || value === null;
-        if (!mark.hidden) mark.style.setProperty("--moved", Math.min(1, Math.max(0, (value - minimum) / span)));
-      },
-    };
+    const slider = fader(parameter, {
+      output,
+      turn: (value) => this.#turn(address, value),
+      set: (value) => { this.turned.delete(address); this.#set(address, value); },
+      painted: (value) => row.classList.toggle("turned", Math.abs(value - parameter.default) > 1e-6 * (maximum - minimum)),
+    });
+    row.append(slider.element, output);
+    return slider;
   }
 
   #box(parameter, row) {
@@ -153,6 +138,7 @@ export class Controls {
       else this.#set(address, Number(input.value));
     });
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") input.blur(); });
+    input.addEventListener("wheel", () => input.blur(), { passive: true }); // who scrolls past turns nothing
     return {
       show(value) {
         input.value = value;
@@ -181,7 +167,12 @@ export class Controls {
     button.setAttribute("aria-label", parameter.address);
     row.replaceChildren(button);
     row.classList.add("button");
-    button.addEventListener("click", () => this.say(parameter.address));
+    const fire = () => this.say(parameter.address);
+    if (parameter.address === TAP) {
+      // When the finger lands, not when it leaves; and still by the keyboard.
+      button.addEventListener("pointerdown", fire);
+      button.addEventListener("click", ({ detail }) => { if (!detail) fire(); });
+    } else button.addEventListener("click", fire);
     return { show() {} };
   }
 }
@@ -192,8 +183,4 @@ function split(address) {
   const parts = address.split("/").slice(1);
   const depth = parts[0] === "direction" ? 1 : Math.min(2, parts.length - 1);
   return [parts.slice(0, depth).join(" · "), parts.slice(depth).join(" ").replaceAll("_", " ")];
-}
-
-function make(tag, properties = {}) {
-  return Object.assign(document.createElement(tag), properties);
 }

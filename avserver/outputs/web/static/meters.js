@@ -5,9 +5,11 @@ const SECONDS = 6;
 const BANDS = ["full", "low", "mid", "high"];
 const COLOURS = { mix: "#e7e9ee", drums: "#ff7a59", bass: "#6aa8ff", melody: "#c38bff" };
 const BAND_COLOURS = { full: "#ffffff", low: "#ff5d73", mid: "#ffb454", high: "#59d8c9" };
+const LETTERS = { full: "∗", low: "L", mid: "M", high: "H" };
 const NOTES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 const QUIET_DB = -60;
 const LAMP_S = 0.25;
+const LAMP_PX = 22;
 const DIM = "#8d95a5";
 const LINE = "#2a2f39";
 
@@ -54,7 +56,7 @@ export class Meters {
 
   #stem(pen, stem, top, height, width, now) {
     const left = 64;
-    const right = width - 70;
+    const right = width - 4 * LAMP_PX - 12;
     const x = (at) => right - ((now - at) / SECONDS) * (right - left);
     pen.fillStyle = COLOURS[stem];
     pen.textAlign = "left";
@@ -69,7 +71,7 @@ export class Meters {
     for (const band of BANDS.slice(1)) this.#strength(pen, stem, band, top, height, x);
     this.#onsets(pen, stem, top, height, x);
     pen.restore();
-    BANDS.forEach((band, i) => this.#lamp(pen, stem, band, right + 13 + i * 15, top + height / 2, now));
+    BANDS.forEach((band, i) => this.#lamp(pen, stem, band, [right + 6 + i * LAMP_PX, top, LAMP_PX - 4, height], now));
   }
 
   #level(pen, stem, top, height, x, right) {
@@ -110,19 +112,23 @@ export class Meters {
     }
   }
 
-  #lamp(pen, stem, band, x, y, now) {
+  #lamp(pen, stem, band, [x, y, width, height], now) {
     const lit = this.lit.get(`${stem}.${band}`);
     const glow = lit ? Math.max(0, 1 - (now - lit.at) / LAMP_S) * (0.4 + 0.6 * lit.strength) : 0;
     pen.beginPath();
-    pen.arc(x, y, 5, 0, 2 * Math.PI);
+    pen.roundRect(x, y, width, height, 4);
     pen.fillStyle = LINE;
     pen.fill();
     pen.globalAlpha = glow;
     pen.fillStyle = BAND_COLOURS[band];
     pen.shadowColor = BAND_COLOURS[band];
-    pen.shadowBlur = 10 * glow;
+    pen.shadowBlur = 12 * glow;
     pen.fill();
     pen.shadowBlur = 0;
+    pen.globalAlpha = 1 - 0.6 * glow;
+    pen.fillStyle = glow > 0.5 ? "#14161b" : DIM;
+    pen.textAlign = "center";
+    pen.fillText(LETTERS[band], x + width / 2, y + height / 2 + 1);
     pen.globalAlpha = 1;
   }
 
