@@ -167,13 +167,13 @@ def _outputs(status: Status) -> list[str]:
 
 
 def _recording(status: Status) -> list[str]:
-    """Say how long the recording is and how large, if there is one."""
-    if status.get("record.state", "idle") == "idle":
+    """Say how long the recording is and how large, if there is one, or why it is none."""
+    state, seconds, size = (status.get(f"record.{name}") for name in ("state", "seconds", "bytes"))
+    if state == "failed":
+        return [f"recording failed: {status.get('record.error', '')}"]
+    if state in (None, "idle") or not isinstance(seconds, (int, float)) or not isinstance(size, (int, float)):
         return []
-    figures = (status.get("record.seconds"), status.get("record.bytes"))
-    if not all(isinstance(figure, (int, float)) for figure in figures):
-        return [f"recording is {status['record.state']}"]
-    return [f"{status['record.state']} {figures[0]:.0f} s, {float(figures[1]) / 1e6:.1f} MB"]  # type: ignore[arg-type]
+    return [f"{state} {seconds:.0f} s, {size / 1e6:.1f} MB"]
 
 
 def _led_by(status: Status) -> str:

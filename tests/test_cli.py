@@ -48,8 +48,9 @@ def test_print_config_prints_the_whole_effective_show(tmp_path: Path) -> None:
 def test_flags_lie_on_top_of_the_show_file(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text("[frame]\nfps = 50\n[osc]\nport = 7001\n")
-    done = avserver("serve", str(path), "--print-config", "--osc-port", "7002")
+    done = avserver("serve", str(path), "--print-config", "--osc-port", "7002", "--preview-host", "0.0.0.0")
     assert "fps = 50.0" in done.stdout
+    assert 'host = "0.0.0.0"\nport = 8080\ntoken = ""' in done.stdout
     assert "port = 7002" in done.stdout
 
 

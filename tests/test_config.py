@@ -55,6 +55,8 @@ def test_of_sources_only_songs_are_files(tmp_path: Path, source: str, is_file: b
         ("[audio]\nrate_hz = 100", "audio.rate_hz is a number from 8000 to 192000, got 100"),
         ("[frame]\nfsp = 25", r"unknown key 'frame.fsp'; did you mean 'fps'\?"),
         ("[ods]\nport = 1", r"unknown key 'ods'; did you mean 'osc'\?"),
+        ('[preview]\ntoken = "short"', "preview.token is 8 letters, digits, - and _, or more$"),
+        ('[preview]\ntoken = "has a space"', "preview.token is 8 letters, digits, - and _, or more$"),
         ("[frame]\nfps = 0", "frame.fps is a number from 1 to 240, got 0.0"),
         ("[frame]\nfps = nan", "frame.fps is a number from 1 to 240, got nan"),
         ('[frame]\nfps = "30"', "frame.fps is a number, got '30'"),

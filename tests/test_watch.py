@@ -191,5 +191,7 @@ def test_outputs_that_fail_say_why_and_a_recording_how_long_it_is() -> None:
     assert summary(status, onsets_per_s=None)[-1] == (
         "1 of 2 outputs play · wall.left is failing: no such host · recording 61 s, 12.3 MB"
     )
+    status |= {"record.state": "failed", "record.error": "no space left"}
+    assert summary(status, onsets_per_s=None)[-1].endswith(" · recording failed: no space left")
     status["record.state"] = "idle"
     assert summary(status, onsets_per_s=None)[-1] == "1 of 2 outputs play · wall.left is failing: no such host"

@@ -132,6 +132,26 @@ def test_a_browser_is_let_in_by_the_address_and_stays_in(show: FakeShow, page: "
     page.locator("body.playing").wait_for()
 
 
+def test_a_page_that_is_open_says_that_the_token_is_another(show: FakeShow, page: "Page") -> None:
+    page.goto(show.preview.url)
+    page.locator("body.playing").wait_for()
+    port = show.preview.address[1]
+    show.stop()
+    with FakeShow(port, token="battery_staple"):
+        page.get_by_text("the show has another token now").wait_for()
+        page.goto(f"http://127.0.0.1:{port}/?token=battery_staple")
+        page.locator("body.playing").wait_for()
+
+
+def test_pages_run_nothing_but_their_own(show: FakeShow) -> None:
+    right = cookie(show)
+    for path in ("/", "/stage", "/page.js"):
+        policy = get(show, path, Cookie=right)[1]["Content-Security-Policy"]
+        assert policy.startswith("default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'")
+        assert "unsafe" not in policy
+        assert ("script-src 'self' 'sha256-" in policy) == (path == "/stage")
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "rack.local"])
 def test_on_hosts_that_others_reach_a_token_is_made_up(host: str) -> None:
     def url(token: str) -> str:

@@ -94,6 +94,13 @@ def test_a_recording_ends_at_the_second_tap_only(show: FakeShow, opened: "Page")
     assert show.asked == ["/record/start"]
     button.click()
     until(lambda: show.asked == ["/record/start", "/record/stop"], opened)
+    show.more = show.more | {"record.state": "finishing"}
+    until(button.is_disabled, opened)
+    show.more = show.more | {"record.state": "idle", "record.path": "/gig/friday.mkv"}
+    opened.get_by_text("recorded /gig/friday.mkv, 1:05 · 12 MB").wait_for()
+    show.more = show.more | {"record.state": "failed", "record.error": "no space left"}
+    opened.get_by_text("the recording failed: no space left").wait_for()
+    assert button.text_content() == "Rec"
 
 
 def test_the_space_bar_does_not_press_again_what_was_tapped(show: FakeShow, opened: "Page") -> None:

@@ -54,7 +54,7 @@ export class Link {
 // A WebSocket does not tell why it was refused.
 async function isLockedOut() {
   try {
-    return (await fetch("/link.js", { method: "HEAD", cache: "no-store" })).status === 401;
+    return [401, 429].includes((await fetch("/link.js", { method: "HEAD", cache: "no-store" })).status);
   } catch {
     return false;
   }

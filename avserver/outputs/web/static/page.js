@@ -21,7 +21,7 @@ const controls = new Controls({ root: at("controls"), panic: at("panic"), search
 const presets = new Presets({ form: at("presets"), shelf: at("shelf"), name: at("preset-name"), save: at("preset-save"), remove: at("preset-delete"), say });
 const outputs = new Outputs(at("outputs"));
 const mapping = new Mapping({ root: at("mapping"), files: at("mapping-files"), error: at("mapping-error"), reload: at("mapping-reload"), say, tell });
-const record = new Record({ button: at("record"), say });
+const record = new Record({ button: at("record"), say, tell });
 const link = new Link({ hear, show: (blob) => picture.show(blob), lost });
 let figures = {};
 

@@ -5,27 +5,30 @@ import { clock, put } from "./text.js";
 const SURE_MS = 3000;
 
 export class Record {
-  constructor({ button, say }) {
-    this.button = button;
-    this.say = say;
+  constructor({ button, say, tell }) {
+    Object.assign(this, { button, say, tell });
     this.sure = 0;
+    this.state = undefined;
     this.figures = {};
     button.addEventListener("click", () => this.#click());
   }
 
-  // Shown where the server can record.
+  // Shown where the server can record. Its state is idle, recording, finishing (the end is being written) or failed.
   follow(figures) {
     this.figures = figures;
-    this.button.hidden = figures["record.state"] === undefined;
-    if (!this.button.hidden) this.#label();
-  }
-
-  get #isOn() {
-    return !["idle", "closed", ""].includes(this.figures["record.state"]);
+    const { "record.state": state, "record.path": path, "record.error": error } = figures;
+    this.button.hidden = state === undefined;
+    if (state === undefined) return;
+    if (this.state && state !== this.state) {
+      if (state === "failed") this.tell(`the recording failed: ${error}`, false);
+      else if (state === "idle") this.tell(`recorded ${path}, ${this.#figures()}`, true);
+    }
+    this.state = state;
+    this.#label();
   }
 
   #click() {
-    if (!this.#isOn) return this.say("/record/start");
+    if (this.state !== "recording") return this.say("/record/start");
     if (this.sure) {
       this.#forget();
       return this.say("/record/stop");
@@ -41,12 +44,16 @@ export class Record {
   }
 
   #label() {
-    const { button, figures } = this;
-    const state = this.#isOn ? figures["record.state"] : "off";
+    const { button, figures, state } = this;
     if (button.dataset.state !== state) button.dataset.state = state;
-    put(button, !this.#isOn ? "Rec" : this.sure ? "Stop?" : `${clock(figures["record.seconds"] ?? 0)} · ${size(figures["record.bytes"] ?? 0)}`);
+    button.disabled = state === "finishing";
+    put(button, state === "recording" && this.sure ? "Stop?" : state === "recording" || state === "finishing" ? this.#figures() : "Rec");
     const title = [state, figures["record.path"], figures["record.error"]].filter(Boolean).join(": ");
     if (button.title !== title) button.title = title;
+  }
+
+  #figures() {
+    return `${clock(this.figures["record.seconds"] ?? 0)} · ${size(this.figures["record.bytes"] ?? 0)}`;
   }
 }
 
