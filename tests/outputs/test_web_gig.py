@@ -180,10 +180,11 @@ def test_a_finger_turns_a_fader_from_where_it_stands_and_scrolls_without_turning
 def test_whatever_is_touched_is_wide_enough_for_a_finger(show: FakeShow, tablet: "Page") -> None:
     show.more = {"record.state": "idle", "mapping.files": "a.toml", "mapping.error": "", "mapping.reads": 0}
     tablet.get_by_label("recording").wait_for()
-    low = """() => [...document.querySelectorAll("button, select, summary, .knob, .slider, input[type=number]")]
-        .filter((element) => element.offsetParent && element.getBoundingClientRect().height < 44)
+    small = """() => [...document.querySelectorAll("button, select, summary, .knob, .slider, input[type=number]")]
+        .filter((element) => element.offsetParent)
+        .filter((element) => Math.min(element.offsetWidth, element.offsetHeight) < 44)
         .map((element) => element.outerHTML.slice(0, 80))"""
-    assert tablet.evaluate(low) == []
+    assert tablet.evaluate(small) == []
     assert tablet.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
