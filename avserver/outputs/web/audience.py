@@ -16,7 +16,6 @@ does what the OSC message would. Addresses are those of the table: as in OSC, bu
 import asyncio
 import itertools
 import json
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -25,6 +24,7 @@ from typing import Protocol
 
 from avserver.control.events import ROOT, Event
 from avserver.frame import Frame
+from avserver.outputs.web.message import plain_signals, to_json
 from avserver.signals import Signals
 
 MAX_VIEWERS = 32
@@ -193,7 +193,7 @@ class Audience:
                 await wire.send(self._table("parameters"))
             state = viewer.take_state()
             if state is not None:
-                present = await wire.send(_json(state))
+                present = await wire.send(to_json(state))
             present = await self._send_picture(viewer, wire, encode) and present
 
     async def _project(self, viewer: Viewer, wire: Wire, encode: Encode) -> None:
@@ -216,7 +216,7 @@ class Audience:
         return await wire.send(self._jpeg(frame, encode))
 
     def _table(self, kind: str) -> str:
-        return _json({"type": kind, "parameters": self._parameters, "values": dict(self._values())})
+        return to_json({"type": kind, "parameters": self._parameters, "values": dict(self._values())})
 
     def _jpeg(self, frame: Frame, encode: Encode) -> bytes:
         """Return the picture as a JPEG, encoded once for all viewers."""
@@ -229,7 +229,7 @@ class Audience:
         if self._heard is not None:
             signals, worth = self._heard
             knobs = self._values()
-            state["signals"] = _plain_signals(signals)
+            state["signals"] = plain_signals(signals)
             state["moved"] = {at: value for at, value in worth.items() if at in knobs and value != knobs[at]}
         if self.frame is not None:
             height, width, _ = self.frame.pixels.shape
@@ -284,34 +284,3 @@ class Audience:
 def _are_plain(arguments: list[object]) -> bool:
     plain = all(argument is None or isinstance(argument, (bool, int, float, str)) for argument in arguments)
     return plain and len(arguments) <= _MAX_ARGUMENTS
-
-
-def _plain_signals(signals: Signals) -> dict[str, object]:
-    return {
-        "t_s": signals.t_s,
-        "rms_db": dict(signals.rms_db),
-        "onset_strength": {f"{stem}.{band}": level for (stem, band), level in signals.onset_strength.items()},
-        "pitch_hz": signals.pitch_hz,
-        "pitch_confidence": signals.pitch_confidence,
-        "chroma": signals.chroma.tolist(),
-        "tempo_bpm": signals.tempo_bpm,
-        "beat_phase": signals.beat_phase,
-        "segment": signals.segment,
-        "novelty": signals.novelty,
-    }
-
-
-def _json(message: Mapping[str, object]) -> str:
-    """Write JSON that browsers read: they know no NaN, and five digits are plenty."""
-    return json.dumps(_rounded(message), separators=(",", ":"))
-
-
-def _rounded(value: object) -> object:
-    match value:
-        case float():
-            return float(f"{value:.5g}") if math.isfinite(value) else None
-        case Mapping():
-            return {str(key): _rounded(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_rounded(item) for item in value]
-    return value
