@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from avserver.errors import ConfigError
 from avserver.outputs.output import Output
 from avserver.outputs.settings import (
+    NdiSettings,
     OutputSettings,
     SharedMemorySettings,
     SpoutSettings,
@@ -77,6 +78,10 @@ def make_output(settings: OutputSettings, name: str, stage: Stage) -> Output:
             from avserver.outputs.v4l2 import V4l2Output
 
             return V4l2Output(settings.device, shape=_fixed(settings, stage), name=name, fps=settings.fps)
+        case NdiSettings():
+            from avserver.outputs.ndi import NdiOutput
+
+            return NdiOutput(settings, name, stage.fps)
     raise TypeError(f"there is no output for {type(settings).__name__}")
 
 

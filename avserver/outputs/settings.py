@@ -1,6 +1,7 @@
 """What can be settled about outputs in a show file: a dataclass for each kind, the one home of its defaults."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from avserver.errors import ConfigError
 from avserver.frame import BYTES_PER_PIXEL
@@ -94,9 +95,41 @@ class V4l2Settings(OutputSettings):
     device: str = "/dev/video0"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NdiSettings(OutputSettings):
+    """An NDI source, for whoever is on the network: NDI listens on all interfaces, asks for no key and hides nothing.
+
+    `source` is what receivers show after this machine's name, `groups` (with commas between) who of them finds it;
+    empty: everybody. With `alpha` pictures go out as BGRA, opaque; else as UYVY, which costs half as much. Receivers
+    are told the `fps` of this output, or else that of the show, 29.97 as 30000/1001.
+
+    NDI finds by mDNS. Where that does not reach, `discovery` names discovery servers (`HOST` or `HOST:PORT`, with
+    commas between), or `config_dir` is a folder with an `ndi-config.v1.json` of NDI's; or a receiver is told this
+    machine's address (TCP 5960 and up).
+    """
+
+    source: str = "avserver"
+    groups: str = ""
+    alpha: bool = False
+    discovery: str = ""
+    config_dir: str = ""
+
+    def __post_init__(self) -> None:
+        # slots=True makes the class anew, which super() without arguments does not notice.
+        OutputSettings.__post_init__(self)
+        # NDI takes 253 bytes with the machine's name, and none that would break a line of a list.
+        if not 1 <= len(self.source.encode()) <= 150 or not self.source.isprintable():
+            raise ConfigError(f"source of an NDI output is 1 to 150 letters on one line, got {self.source!r}")
+        if self.discovery and self.config_dir:
+            raise ConfigError("an NDI output has discovery or config_dir, not both; the configuration can name servers")
+        if self.config_dir and not Path(self.config_dir).expanduser().is_absolute():
+            raise ConfigError(f"config_dir of an NDI output is an absolute path, got {self.config_dir!r}")
+
+
 # By the word that `kind` of an [[output]] says.
 KINDS: dict[str, type[OutputSettings]] = {
     "zeromq": ZeroMqSettings,
+    "ndi": NdiSettings,
     "shared_memory": SharedMemorySettings,
     "touchdesigner": TouchDesignerSettings,
     "spout": SpoutSettings,
