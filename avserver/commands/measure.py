@@ -40,12 +40,12 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="show",
-        choices=("show", "generator", "swap", "listen", "control"),
+        choices=("show", "generator", "swap", "listen", "control", "ndi"),
         help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen), "
-        "obeying (control)",
+        "obeying (control), an NDI output (ndi)",
     )
     parser.add_argument(
-        "--duration", type=float, default=30.0, metavar="S", help="show, control: how long to watch the rate"
+        "--duration", type=float, default=30.0, metavar="S", help="show, control, ndi: how long to watch the rate"
     )
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="generator: threads of the CPU")
@@ -83,6 +83,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from avserver.bench.control import bench_control
 
         bench_control(report, duration_s=arguments.duration, model=arguments.model)
+    elif arguments.what == "ndi":
+        from avserver.bench.ndi import bench_ndi
+
+        bench_ndi(report, duration_s=arguments.duration)
     else:
         from avserver.bench.show import bench_show
 
