@@ -109,7 +109,7 @@ def _send_bare(pipe: Connection, duration_s: float) -> None:
 
     def send(number: int) -> bool:
         video.data = buffers[number % _PICTURES]
-        ndi.send_send_video_async_v2(instance, video)
+        ndi.send_send_video_v2(instance, video)
         return bool(ndi.send_get_no_connections(instance, 0))
 
     pipe.send(ndi.send_get_source_name(instance).ndi_name)

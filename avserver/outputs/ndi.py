@@ -22,8 +22,8 @@ _NTSC = 1001
 class NdiOutput(Output):
     """An NDI source. Whoever is on the network may look; nobody does until a receiver chooses it.
 
-    Without a receiver, pictures are not even converted. Sending is asynchronous: NDI compresses one picture while the
-    next one is made, out of two buffers that take turns.
+    Without a receiver, pictures are not even converted. Sending is synchronous: NDI is done with a picture when it
+    returns, which here was as cheap as asynchronous sending, and lost fewer frames.
 
     Args:
         settings: see there.
@@ -38,7 +38,7 @@ class NdiOutput(Output):
         self._settings = settings
         self._rate = as_fraction(settings.fps or fps)
         self._maker = UyvyMaker()
-        self._buffers: list[npt.NDArray[np.uint8]] = []
+        self._buffer = np.empty((0, 0, 2), np.uint8)
         self._last: npt.NDArray[np.uint8] | None = None
         self._connections = 0
         self._state: Any = None
@@ -76,31 +76,23 @@ class NdiOutput(Output):
         if self._last is not frame.pixels:  # a repeated one is there already
             self._convert(frame.pixels)
             self._last = frame.pixels
-        self._video.data = self._buffers[0]
-        self._ndi.send_send_video_async_v2(self._instance, self._video)
+        self._video.data = self._buffer
+        self._ndi.send_send_video_v2(self._instance, self._video)
 
     def _convert(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Fill the buffer that NDI is done with, and put it first."""
+        """Fill the buffer with a picture as NDI takes it."""
         alpha, pixels = self._settings.alpha, even(pixels)
         shape = (*pixels.shape[:2], 4 if alpha else 2)
-        if not self._buffers or self._buffers[0].shape != shape:
-            self._finish()
-            self._buffers = [np.empty(shape, np.uint8) for _ in range(2)]
-        self._buffers.reverse()
+        if self._buffer.shape != shape:
+            self._buffer = np.empty(shape, np.uint8)
         if alpha:
-            cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA, dst=self._buffers[0])
+            cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA, dst=self._buffer)
         else:
-            self._maker(pixels, self._buffers[0])
-
-    def _finish(self) -> None:
-        """Wait until NDI needs no buffer any more."""
-        self._ndi.send_send_video_async_v2(self._instance, None)
+            self._maker(pixels, self._buffer)
 
     def _close(self) -> None:
-        self._finish()
         self._ndi.send_destroy(self._instance)
         self._instance, self._last, self._connections = None, None, 0
-        self._buffers = []
 
     def _status(self) -> Mapping[str, str | float | int]:
         """Return who looks; tally is what a mixer says of us: program (on air), preview, or both."""
