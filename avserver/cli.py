@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from avserver.commands import control, listen, measure, models, serve
+from avserver.commands import control, doctor, listen, measure, models, serve
 from avserver.errors import UserError
 
 
@@ -46,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     models.add_project(commands.add_parser("project", help="find a picture of yours among those that a model draws"))
     listen.add_listen(
         commands.add_parser("listen", help="listen to a song: what is heard in it, and a picture of that")
+    )
+    doctor.add_doctor(
+        commands.add_parser("doctor", help="say what works on this machine, and what to do about the rest")
     )
     measure.add_watch(commands.add_parser("watch", help="show how a running server is doing"))
     measure.add_bench(commands.add_parser("bench", help="measure speed, latency and memory on this machine"))

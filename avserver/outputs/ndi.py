@@ -30,6 +30,9 @@ class NdiOutput(Output):
         name: see `Output`.
         fps: how often frames come, unless the settings have a rate of their own; receivers are told.
 
+    Attributes:
+        source: its name, once open in full, as receivers list it: `HOST (source)`.
+
     `open` raises ConfigError if NDI cannot be had.
     """
 
@@ -42,13 +45,13 @@ class NdiOutput(Output):
         self._last: npt.NDArray[np.uint8] | None = None
         self._connections = 0
         self._state: Any = None
-        self._source = settings.source
+        self.source = settings.source
         self._instance: Any = None
 
     @property
     def where(self) -> str:
-        """The full name, as receivers list it."""
-        return f"{self._source} (NDI)"
+        """The source."""
+        return f"{self.source} (NDI)"
 
     def _open(self) -> None:
         settings = self._settings
@@ -61,7 +64,7 @@ class NdiOutput(Output):
         self._instance = self._ndi.send_create(create)
         if self._instance is None:
             raise OSError(f"NDI cannot send as {settings.source!r}; is there another of that name on this machine?")
-        self._source = self._ndi.send_get_source_name(self._instance).ndi_name
+        self.source = self._ndi.send_get_source_name(self._instance).ndi_name
         self._video = self._ndi.VideoFrameV2()
         self._video.FourCC = self._ndi.FOURCC_VIDEO_TYPE_BGRA if settings.alpha else self._ndi.FOURCC_VIDEO_TYPE_UYVY
         self._video.frame_rate_N, self._video.frame_rate_D = self._rate.as_integer_ratio()

@@ -1,4 +1,4 @@
-"""NdiReceiver: NDI's own receiver on this machine; for `doctor`, `bench` and the tests."""
+"""NdiReceiver: NDI's own receiver; for `doctor`, `bench` and the tests."""
 
 import time
 from dataclasses import dataclass
@@ -31,21 +31,25 @@ class Picture:
 
 
 class NdiReceiver:
-    """Connected to a source of this machine, which is asked for at 127.0.0.1, so that mDNS need not work.
+    """Connected to a source.
 
     Args:
         name: the source's full name, as `HOST (source)`.
         groups: those to look in, with commas between; empty: the public one.
+        address: of the machine to ask for it; empty: whatever mDNS, or NDI's configuration, finds.
         rgb: have pictures turned into RGBX or RGBA; else they are UYVY, or BGRA where they have alpha.
         patience_s: how long it is looked for (s).
 
     Raises ConfigError if NDI cannot be had, AvserverError if there is no such source.
     """
 
-    def __init__(self, name: str, *, groups: str = "", rgb: bool = False, patience_s: float = 5.0) -> None:
+    def __init__(
+        self, name: str, *, groups: str = "", address: str = "127.0.0.1", rgb: bool = False, patience_s: float = 5.0
+    ) -> None:
         self._ndi = ndi = start_ndi()
         finding, receiving = ndi.FindCreate(), ndi.RecvCreateV3()
-        finding.extra_ips = "127.0.0.1"
+        if address:
+            finding.extra_ips = address
         if groups:
             finding.groups = groups
         if rgb:
@@ -65,7 +69,7 @@ class NdiReceiver:
             for source in self._ndi.find_get_current_sources(finder):
                 if source.ndi_name == name:
                     return source
-        raise AvserverError(f"there is no NDI source {name} here")
+        raise AvserverError(f"there is no NDI source {name}")
 
     def receive(self, patience_s: float) -> Picture | None:
         """Return the next picture, None if none comes in that time (s)."""

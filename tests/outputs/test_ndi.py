@@ -19,7 +19,7 @@ from avserver.frame import Frame
 from avserver.outputs.catalogue import Stage, make_output
 from avserver.outputs.ndi import NdiOutput, as_fraction
 from avserver.outputs.ndi_receiver import NdiReceiver, Picture
-from avserver.outputs.output import Output, OutputState
+from avserver.outputs.output import OutputState
 from avserver.outputs.settings import NdiSettings
 from tests.conftest import missing
 
@@ -51,17 +51,17 @@ def quarters(width_px: int = 64, height_px: int = 48) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def ndi(source: str, *, show_fps: float = 30.0, **settings: object) -> Output:
+def ndi(source: str, *, show_fps: float = 30.0, **settings: object) -> NdiOutput:
     """An output whose name no other test run on this machine has."""
     made = NdiSettings(source=f"{source} {os.getpid()}", **settings)  # type: ignore[arg-type]
-    return make_output(made, "ndi", Stage(show_fps, 64, 48))
+    output = make_output(made, "ndi", Stage(show_fps, 64, 48))
+    assert isinstance(output, NdiOutput)
+    return output
 
 
-def full_name(output: Output) -> str:
-    return output.where.removesuffix(" (NDI)")
-
-
-def send_until(output: Output, pixels: npt.NDArray[np.uint8], done: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+def send_until(
+    output: NdiOutput, pixels: npt.NDArray[np.uint8], done: Callable[[], bool], timeout_s: float = 5.0
+) -> bool:
     """Send the picture at 50 frames a second until something has happened; tell whether it did."""
     deadline_s = time.monotonic() + timeout_s
     for index in range(100_000):
@@ -74,8 +74,8 @@ def send_until(output: Output, pixels: npt.NDArray[np.uint8], done: Callable[[],
     return False
 
 
-def received(output: Output, pixels: npt.NDArray[np.uint8], **receiver: object) -> Picture:
-    with NdiReceiver(full_name(output), **receiver) as receiving:  # type: ignore[arg-type]
+def received(output: NdiOutput, pixels: npt.NDArray[np.uint8], **receiver: object) -> Picture:
+    with NdiReceiver(output.source, **receiver) as receiving:  # type: ignore[arg-type]
         got: list[Picture | None] = []
         assert send_until(output, pixels, lambda: bool(got.append(receiving.receive(0.02)) or got[-1]))
         assert got[-1] is not None
@@ -111,7 +111,7 @@ def test_with_alpha_it_is_bgra() -> None:
 
 @pytest.mark.parametrize("alpha", [False, True])
 def test_odd_sizes_are_made_even_and_sizes_may_change(alpha: bool) -> None:
-    with ndi("odd", alpha=alpha) as output, NdiReceiver(full_name(output)) as receiver:
+    with ndi("odd", alpha=alpha) as output, NdiReceiver(output.source) as receiver:
         for sent, wanted in (((63, 31), (64, 32)), ((128, 72), (128, 72))):
             assert send_until(output, quarters(*sent), lambda size=wanted: size_of(receiver.receive(0.02)) == size)  # type: ignore[misc]
 
@@ -128,7 +128,7 @@ def test_it_has_a_size_of_its_own() -> None:
 def test_it_tells_who_looks() -> None:
     with ndi("tally") as output:
         assert (output.status()["connections"], output.status()["tally"]) == (0, "")
-        with NdiReceiver(full_name(output)) as first, NdiReceiver(full_name(output)):
+        with NdiReceiver(output.source) as first, NdiReceiver(output.source):
             assert send_until(output, quarters(), lambda: output.status()["connections"] == 2)
             first.set_tally(program=True, preview=True)
             assert send_until(output, quarters(), lambda: output.status()["tally"] == "program preview")
@@ -142,7 +142,7 @@ def test_only_its_groups_find_it() -> None:
     with ndi("grouped", groups="stage,foyer") as output:
         assert received(output, quarters(), groups="foyer").pixels.shape == (48, 64, 2)
         with pytest.raises(AvserverError, match="no NDI source"):
-            NdiReceiver(full_name(output), groups="kitchen", patience_s=1.0)
+            NdiReceiver(output.source, groups="kitchen", patience_s=1.0)
 
 
 def test_a_receiver_that_is_killed_costs_nothing_and_may_come_back(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_receiver_that_is_killed_costs_nothing_and_may_come_back(tmp_path: Pat
         for turn in range(2):
             log = tmp_path / f"{turn}.txt"
             with log.open("w") as out:
-                child = subprocess.Popen([sys.executable, "-c", code, full_name(output)], stdout=out)
+                child = subprocess.Popen([sys.executable, "-c", code, output.source], stdout=out)
             try:
                 assert send_until(output, quarters(), lambda log=log: log.stat().st_size > 0, 20.0)  # type: ignore[misc]
             finally:
@@ -175,7 +175,7 @@ def test_several_sources_at_once_and_none_is_left() -> None:
     with ndi("one") as one, ndi("two", alpha=True) as two:
         assert received(two, quarters()).order == "BGRA"
         assert received(one, quarters()).order == "UYVY"
-        gone = full_name(one)
+        gone = one.source
     with pytest.raises(AvserverError, match="no NDI source"):
         NdiReceiver(gone, patience_s=0.5)
     assert threads_of_this_process() <= threads

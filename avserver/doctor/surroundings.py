@@ -1,0 +1,112 @@
+"""What a show plays with: sound, controllers, Link, and programs that take its frames."""
+
+import functools
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from avserver.audio.devices import Devices, look
+from avserver.config import Show
+from avserver.control.midi.monitor import controllers
+from avserver.doctor.finding import Check, Finding, State
+from avserver.errors import AvserverError, ConfigError
+from avserver.frame import Frame
+
+_CAMERAS = Path("/sys/devices/virtual/video4linux")
+_NDI_PATIENCE_S = 2.0
+
+
+def surroundings_checks(show: Show) -> list[Check]:
+    """Return the checks of this module."""
+    devices = functools.cache(look)
+    checks = [
+        Check("audio inputs (PortAudio)", lambda: _portaudio(devices())),
+        Check("audio inputs (JACK)", lambda: _jack(devices())),
+        Check("MIDI", lambda: _midi(show.midi.backend)),
+        Check("Ableton Link", lambda: _package("link", "link", "without it MIDI clock or a tap gives the tempo")),
+        Check("NDI", _ndi),
+    ]
+    match sys.platform:
+        case "linux":
+            checks.append(Check("camera (v4l2loopback)", _v4l2loopback))
+        case "win32":
+            checks.append(Check("Spout", lambda: _package("avserver.outputs.spout", "spout")))
+        case "darwin":
+            checks.append(Check("Syphon", lambda: _package("avserver.outputs.syphon", "syphon")))
+    return checks
+
+
+def _portaudio(devices: Devices) -> Finding:
+    if devices.inputs:
+        return Finding(State.OK, "; ".join(f"{found.index}: {found.label}" for found, _ in devices.inputs))
+    return Finding(State.MISSING, devices.problems[0], "plug a sound card in, or play songs, or listen to the network")
+
+
+def _jack(devices: Devices) -> Finding:
+    if devices.ports:
+        return Finding(State.OK, ", ".join(devices.ports))
+    problem = next((problem for problem in devices.problems if "JACK" in problem), "")
+    if not problem:
+        return Finding(State.OK, "a server without anything that brings sound")
+    return Finding(State.MISSING, problem, "nothing is to be done unless the show's source is jack")
+
+
+def _midi(backend: str) -> Finding:
+    found = controllers(backend)
+    if found.problem:
+        return Finding(State.MISSING, found.problem, "a show plays on without MIDI")
+    return Finding(State.OK, ", ".join(found.names.inputs) or "no controller is plugged in")
+
+
+def _package(module: str, extra: str, without: str = "") -> Finding:
+    """Import what an extra brings, or what is made with it."""
+    advice = f"pip install avserver[{extra}]" + (f"; {without}" if without else "")
+    try:
+        importlib.import_module(module)
+    except ImportError as err:
+        return Finding(State.MISSING, str(err), advice)
+    return Finding(State.OK, "can be imported")
+
+
+def _ndi() -> Finding:
+    """Send a picture to a receiver of this machine; see whether the network would have found its source too."""
+    from avserver.outputs.ndi_runtime import INSTALL, start_ndi  # noqa: PLC0415
+
+    try:
+        start_ndi()
+    except ConfigError as err:
+        return Finding(State.MISSING, str(err), INSTALL)
+    from avserver.outputs.ndi import NdiOutput  # noqa: PLC0415  (needs OpenCV)
+    from avserver.outputs.ndi_receiver import NdiReceiver  # noqa: PLC0415
+    from avserver.outputs.settings import NdiSettings  # noqa: PLC0415
+
+    with NdiOutput(NdiSettings(source=f"doctor {os.getpid()}", fps=30.0), "ndi", 30.0) as output:
+        output.send(Frame(pixels=np.full((64, 64, 3), 128, np.uint8), index=0, t_s=0.0))
+        if output.error:
+            return Finding(State.BROKEN, output.error)
+        with NdiReceiver(output.source, patience_s=_NDI_PATIENCE_S) as receiver:
+            if receiver.receive(_NDI_PATIENCE_S) is None:
+                return Finding(State.BROKEN, "no frame arrives", "let TCP 5960 and up through the firewall")
+        try:
+            NdiReceiver(output.source, address="", patience_s=_NDI_PATIENCE_S).close()
+        except AvserverError:
+            return Finding(
+                State.MISSING,
+                "frames arrive, but mDNS finds no source here",
+                "install avahi-daemon, or set discovery of the output, or tell receivers this machine's address",
+            )
+    return Finding(State.OK, "frames arrive, and mDNS finds their source")
+
+
+def _v4l2loopback() -> Finding:
+    names = [path.joinpath("name").read_text().strip() for path in sorted(_CAMERAS.glob("video*"))]
+    if names:
+        return Finding(State.OK, ", ".join(names))
+    return Finding(
+        State.MISSING,
+        "no such device",
+        "sudo apt install v4l2loopback-dkms, then: sudo modprobe v4l2loopback exclusive_caps=1",
+    )

@@ -1,0 +1,116 @@
+"""The doctor, on the machine that runs the tests."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avserver.config import Show
+from avserver.doctor.finding import Check, Finding, State, examine
+from avserver.doctor.surroundings import surroundings_checks
+from avserver.doctor.trial import TrialFailed, try_out
+from avserver.server_process import free_port
+
+# Refused at once, where a framework takes seconds to import.
+NO_FRAMEWORK = {"KERAS_BACKEND": "nope"}
+
+
+def doctor(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
+    """The exit code, and the rows by their names."""
+    done = subprocess.run(
+        [sys.executable, "-m", "avserver", "doctor", "--json", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.stderr == ""
+    plain = json.loads(done.stdout)
+    assert plain["plays"] is (done.returncode == 0)
+    return done.returncode, {row["check"]: row for row in plain["checks"]}
+
+
+def show_file(folder: Path, model: Path, **ports: int) -> Path:
+    path = folder / "show.toml"
+    path.write_text(
+        f'[model]\npath = "{model}"\n[audio]\nsource = "none"\n[midi]\nenabled = false\n'
+        f"[osc]\nport = {ports.get('osc') or free_port()}\n[oscquery]\nport = {free_port()}\n"
+        f"[preview]\nport = {ports.get('preview') or free_port()}\n"
+        f'[zeromq]\naddress = "ipc://{folder}/frames"\n'
+    )
+    return path
+
+
+def states(rows: Mapping[str, Any]) -> dict[str, str]:
+    return {name: row["state"] for name, row in rows.items()}
+
+
+@pytest.mark.slow
+def test_a_show_that_can_play(tmp_path: Path, tiny_model: Path) -> None:
+    code, rows = doctor(str(show_file(tmp_path, tiny_model)))
+    needed = {name: row["state"] for name, row in rows.items() if row["needed"]}
+    assert set(needed.values()) == {"ok"}, rows
+    assert code == 0
+    assert {"Python", "framework", "model", "port of OSC (UDP)", "output zeromq", "speed"} <= set(needed)
+    assert "frames a second at 16x16 px" in rows["speed"]["found"]
+    assert {"GPU", "MIDI", "NDI", "Ableton Link", "encoder libx264"} <= set(rows)
+    assert not (tmp_path / "frames").exists()
+
+
+def test_what_prevents_a_show_is_told(tmp_path: Path) -> None:
+    """A port that is taken, a model that is none, a framework that is not there."""
+    model = tmp_path / "broken.safetensors"
+    model.write_bytes(b"not a model")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, rows = doctor("--quick", str(show_file(tmp_path, model, preview=port)), **NO_FRAMEWORK)
+    assert code == 1
+    assert states(rows).items() >= {"model": "broken", "port of preview (TCP)": "broken", "mapping": "ok"}.items()
+    assert "broken.safetensors" in rows["model"]["found"]
+    assert f"preview port {port} on 127.0.0.1 is in use" in rows["port of preview (TCP)"]["found"]
+    assert "--preview-port" in rows["port of preview (TCP)"]["advice"]
+    assert rows["framework"]["state"] != "ok"
+    assert "KERAS_BACKEND" in rows["framework"]["advice"]
+    assert "speed" not in rows
+
+
+def test_a_show_file_that_is_broken_hides_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text("[osc]\nprot = 9000\n")
+    code, rows = doctor("--quick", str(path), **NO_FRAMEWORK)
+    assert code == 1
+    assert "did you mean 'port'?" in rows["show file"]["found"]
+    assert rows["mapping"]["state"] == "ok"
+
+
+def test_a_package_that_is_missing_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("NDIlib", "link"):
+        monkeypatch.setitem(sys.modules, module, None)
+    found = {check.name: check for check in surroundings_checks(Show())}
+    for name, extra in (("NDI", "ndi"), ("Ableton Link", "link")):
+        row = examine(found[name])
+        assert row.finding.state is State.MISSING
+        assert f"pip install avserver[{extra}]" in row.finding.advice
+        assert not row.prevents
+
+
+def test_a_check_that_fails_is_a_row() -> None:
+    def crash() -> Finding:
+        raise ZeroDivisionError("by zero")
+
+    row = examine(Check("divider", crash, needed=True))
+    assert row.finding.state is State.BROKEN
+    assert row.prevents
+    assert "ZeroDivisionError: by zero" in row.lines()[0]
+
+
+def test_a_trial_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(TrialFailed, match="no model file at"):
+        try_out("speed", str(tmp_path / "none"), "16", "16", "1")
