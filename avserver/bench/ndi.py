@@ -6,7 +6,6 @@ pictures which are UYVY already. The last two take turns, so that a machine that
 
 import logging
 import multiprocessing
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ _WIDTH_PX, _HEIGHT_PX, _FPS = 1920, 1080, 30.0
 _PICTURES = 8  # that follow each other, over and over
 _ROUNDS = 2
 _PATIENCE_S = 20.0
+_SOURCE = "avserver bench"
 
 
 def bench_ndi(report: Report, *, duration_s: float) -> None:
@@ -84,13 +84,13 @@ def _answer(pipe: Connection, patience_s: float) -> Any:
 def _send_frames(pipe: Connection, duration_s: float) -> None:
     """Send pictures through an output, as a show does. Runs in a process of its own."""
     pictures = _pictures()
-    with NdiOutput(NdiSettings(source=f"bench {os.getpid()}"), "ndi", _FPS) as output:
+    with NdiOutput(NdiSettings(source=_SOURCE), "ndi", _FPS) as output:
 
         def send(number: int) -> bool:
             output.send(Frame(pixels=pictures[number % _PICTURES], index=number, t_s=number / _FPS))
             return bool(output.status()["connections"])
 
-        pipe.send(output.where.removesuffix(" (NDI)"))
+        pipe.send(output.source)
         pipe.send(_cpu_percent(send, duration_s))
 
 
@@ -101,7 +101,7 @@ def _send_bare(pipe: Connection, duration_s: float) -> None:
     for picture, buffer in zip(_pictures(), buffers, strict=True):
         maker(picture, buffer)
     create = ndi.SendCreate()
-    create.ndi_name, create.clock_video = f"bench {os.getpid()}", False
+    create.ndi_name, create.clock_video = _SOURCE, False
     instance, video = ndi.send_create(create), ndi.VideoFrameV2()
     video.FourCC = ndi.FOURCC_VIDEO_TYPE_UYVY
     video.frame_rate_N, video.frame_rate_D = int(_FPS), 1

@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import os
 import sys
 from pathlib import Path
 
@@ -22,21 +21,16 @@ _NDI_PATIENCE_S = 2.0
 def surroundings_checks(show: Show) -> list[Check]:
     """Return the checks of this module."""
     devices = functools.cache(look)
-    checks = [
+    return [
         Check("audio inputs (PortAudio)", lambda: _portaudio(devices())),
         Check("audio inputs (JACK)", lambda: _jack(devices())),
         Check("MIDI", lambda: _midi(show.midi.backend)),
         Check("Ableton Link", lambda: _package("link", "link", "without it MIDI clock or a tap gives the tempo")),
         Check("NDI", _ndi),
+        Check("Spout", lambda: _made_with("win32", "Windows", "spout")),
+        Check("Syphon", lambda: _made_with("darwin", "macOS", "syphon")),
+        Check("camera (v4l2loopback)", _v4l2loopback),
     ]
-    match sys.platform:
-        case "linux":
-            checks.append(Check("camera (v4l2loopback)", _v4l2loopback))
-        case "win32":
-            checks.append(Check("Spout", lambda: _package("avserver.outputs.spout", "spout")))
-        case "darwin":
-            checks.append(Check("Syphon", lambda: _package("avserver.outputs.syphon", "syphon")))
-    return checks
 
 
 def _portaudio(devices: Devices) -> Finding:
@@ -71,6 +65,15 @@ def _package(module: str, extra: str, without: str = "") -> Finding:
     return Finding(State.OK, "can be imported")
 
 
+def _made_with(platform: str, system: str, extra: str) -> Finding:
+    """Look at an output that one system has; `platform` is as in sys.platform."""
+    if sys.platform != platform:
+        return Finding(
+            State.MISSING, f"{system} alone has it", "to other machines, and here, NDI and ZeroMQ do the same"
+        )
+    return _package(f"avserver.outputs.{extra}", extra)
+
+
 def _ndi() -> Finding:
     """Send a picture to a receiver of this machine; see whether the network would have found its source too."""
     from avserver.outputs.ndi_runtime import INSTALL, start_ndi  # noqa: PLC0415
@@ -83,7 +86,7 @@ def _ndi() -> Finding:
     from avserver.outputs.ndi_receiver import NdiReceiver  # noqa: PLC0415
     from avserver.outputs.settings import NdiSettings  # noqa: PLC0415
 
-    with NdiOutput(NdiSettings(source=f"doctor {os.getpid()}", fps=30.0), "ndi", 30.0) as output:
+    with NdiOutput(NdiSettings(source="avserver doctor", fps=30.0), "ndi", 30.0) as output:
         output.send(Frame(pixels=np.full((64, 64, 3), 128, np.uint8), index=0, t_s=0.0))
         if output.error:
             return Finding(State.BROKEN, output.error)
@@ -102,6 +105,8 @@ def _ndi() -> Finding:
 
 
 def _v4l2loopback() -> Finding:
+    if sys.platform != "linux":
+        return Finding(State.MISSING, "Linux alone has it")
     names = [path.joinpath("name").read_text().strip() for path in sorted(_CAMERAS.glob("video*"))]
     if names:
         return Finding(State.OK, ", ".join(names))
