@@ -99,7 +99,7 @@ def _ndi() -> Finding:
             return Finding(
                 State.MISSING,
                 "frames arrive, but mDNS finds no source here",
-                "install avahi-daemon, or set discovery of the output, or tell receivers this machine's address",
+                "start avahi-daemon, or set discovery of the output, or tell receivers this machine's address",
             )
     return Finding(State.OK, "frames arrive, and mDNS finds their source")
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import psutil
 import pytest
 
+from avserver.config import load_show
 from avserver.errors import AvserverError, ConfigError
 from avserver.frame import Frame
 from avserver.outputs.catalogue import Stage, make_output
@@ -230,6 +231,33 @@ def test_a_discovery_server_is_told_and_no_file_is_left(tmp_path: Path) -> None:
             server.accept()[0].close()
             child.communicate(timeout=10)
         assert child.returncode == 0
+
+
+def test_a_configuration_of_the_users_own_is_read(tmp_path: Path) -> None:
+    """A folder without one is refused. In another process, see above."""
+    (tmp_path / "ndi-config.v1.json").write_text('{"ndi": {"machinename": "rack7"}}')
+    code = (
+        "import sys; from avserver.errors import ConfigError\n"
+        "from avserver.outputs.catalogue import Stage, make_output\n"
+        "from avserver.outputs.settings import NdiSettings\n"
+        "for folder in sys.argv[1:]:\n"
+        "    try:\n"
+        "        with make_output(NdiSettings(config_dir=folder), 'ndi', Stage(30, 64, 48)) as output:\n"
+        "            print(output.where)\n"
+        "    except ConfigError as err: print(err)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "none"), str(tmp_path)]
+    refused, taken = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.splitlines()
+    assert refused.startswith("config_dir of an NDI output is a folder with ndi-config.v1.json in it, got ")
+    assert taken == "RACK7 (avserver) (NDI)"
+
+
+def test_a_show_file_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text('[[output]]\nkind = "ndi"\nsource = "left"\ngroups = "stage"\nalpha = true\nfps = 25\n')
+    name, settings = load_show(path).outputs[-1]
+    assert name == "ndi"
+    assert settings == NdiSettings(source="left", groups="stage", alpha=True, fps=25.0)
 
 
 @pytest.mark.parametrize(
