@@ -75,6 +75,8 @@ def examine(check: Check) -> Row:
         finding = check.look()
     except AvserverError as err:
         finding = Finding(State.BROKEN, str(err))
+    except ImportError as err:
+        finding = Finding(State.MISSING, str(err), "a package is missing or broken: install avserver anew")
     except Exception as err:  # noqa: BLE001  (a driver's library may raise anything)
         finding = Finding(State.BROKEN, f"{type(err).__name__}: {err}", "please report this: the check itself failed")
     return Row(check, finding)

@@ -6,18 +6,13 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from avserver.addresses import bound_socket
-from avserver.audio.catalogue import open_source
-from avserver.bundled import mapping_path, model_path
 from avserver.config import Show
-from avserver.control.mapping import load_patch
 from avserver.doctor.finding import Check, Finding, State
 from avserver.doctor.trial import try_out
 from avserver.errors import UserError
-from avserver.frame_ring import SLOTS
-from avserver.outputs.catalogue import Stage, make_output
 from avserver.outputs.settings import kind_of
-from avserver.repertoire import Repertoire
+
+# ruff: noqa: PLC0415  (a package that is missing is to be told by the check that needs it)
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (where POSIX shared memory lies on Linux)
 # The worker that draws, and the one that gets ready to take its place.
@@ -40,6 +35,8 @@ def rehearsal_checks(show: Show, *, quick: bool) -> list[Check]:
 
 
 def _sound(show: Show) -> Finding:
+    from avserver.audio.catalogue import open_source
+
     audio = show.audio
     try:
         with open_source(
@@ -51,6 +48,8 @@ def _sound(show: Show) -> Finding:
 
 
 def _model(show: Show) -> Finding:
+    from avserver.repertoire import Repertoire
+
     try:
         models = Repertoire([show.model.path, *show.model.also], show.model.partner)
     except UserError as err:
@@ -60,6 +59,9 @@ def _model(show: Show) -> Finding:
 
 
 def _mapping(show: Show) -> Finding:
+    from avserver.bundled import mapping_path
+    from avserver.control.mapping import load_patch
+
     names = (show.mapping.path, *show.mapping.also)
     try:
         load_patch(*map(mapping_path, names))
@@ -86,6 +88,8 @@ def _port_checks(show: Show) -> list[Check]:
 
 def _port(name: str, host: str, port: int, kind: socket.SocketKind, choose: str) -> Callable[[], Finding]:
     def look() -> Finding:
+        from avserver.addresses import bound_socket
+
         try:
             bound_socket(host, port, kind, name=name, choose=choose).close()
         except UserError as err:
@@ -99,6 +103,8 @@ def _zeromq_checks(show: Show) -> list[Check]:
     """Open what frames are published by. Other outputs are tried again as long as they fail; a show plays on."""
 
     def check(name: str) -> Finding:
+        from avserver.outputs.catalogue import Stage, make_output
+
         output = make_output(outputs[name], name, Stage(show.frame.fps, *(show.frame.size or (16, 16))))
         try:
             with output:
@@ -111,6 +117,8 @@ def _zeromq_checks(show: Show) -> list[Check]:
 
 
 def _memory(show: Show) -> Finding:
+    from avserver.frame_ring import SLOTS
+
     width_px, height_px = _size(show)
     rings = _WORKERS + sum(kind_of(settings) == "shared_memory" for _, settings in show.outputs)
     needed, free = rings * SLOTS * width_px * height_px * 4, shutil.disk_usage(_SHARED_MEMORY).free
@@ -121,6 +129,8 @@ def _memory(show: Show) -> Finding:
 
 
 def _speed(show: Show) -> Finding:
+    from avserver.bundled import model_path
+
     width_px, height_px = _size(show)
     path = str(model_path(show.model.path))
     ran = try_out("speed", path, str(width_px), str(height_px), str(show.model.threads))
@@ -132,5 +142,7 @@ def _speed(show: Show) -> Finding:
 
 def _size(show: Show) -> tuple[int, int]:
     """Return width and height of the frames (px)."""
+    from avserver.repertoire import Repertoire
+
     resolution = Repertoire([show.model.path]).config(0).resolution
     return show.frame.size or (resolution, resolution)

@@ -4,15 +4,16 @@ import functools
 import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from avserver.audio.devices import Devices, look
 from avserver.config import Show
-from avserver.control.midi.monitor import controllers
 from avserver.doctor.finding import Check, Finding, State
 from avserver.errors import AvserverError, ConfigError
-from avserver.frame import Frame
+
+if TYPE_CHECKING:
+    from avserver.audio.devices import Devices
+
+# ruff: noqa: PLC0415  (a package that is missing is to be told by the check that needs it)
 
 _CAMERAS = Path("/sys/devices/virtual/video4linux")
 _NDI_PATIENCE_S = 2.0
@@ -20,10 +21,9 @@ _NDI_PATIENCE_S = 2.0
 
 def surroundings_checks(show: Show) -> list[Check]:
     """Return the checks of this module."""
-    devices = functools.cache(look)
     return [
-        Check("audio inputs (PortAudio)", lambda: _portaudio(devices())),
-        Check("audio inputs (JACK)", lambda: _jack(devices())),
+        Check("audio inputs (PortAudio)", lambda: _portaudio(_devices())),
+        Check("audio inputs (JACK)", lambda: _jack(_devices())),
         Check("MIDI", lambda: _midi(show.midi.backend)),
         Check("Ableton Link", lambda: _package("link", "link", "without it MIDI clock or a tap gives the tempo")),
         Check("NDI", _ndi),
@@ -33,13 +33,20 @@ def surroundings_checks(show: Show) -> list[Check]:
     ]
 
 
-def _portaudio(devices: Devices) -> Finding:
+@functools.cache
+def _devices() -> "Devices":
+    from avserver.audio.devices import look
+
+    return look()
+
+
+def _portaudio(devices: "Devices") -> Finding:
     if devices.inputs:
         return Finding(State.OK, "; ".join(f"{found.index}: {found.label}" for found, _ in devices.inputs))
     return Finding(State.MISSING, devices.problems[0], "plug a sound card in, or play songs, or listen to the network")
 
 
-def _jack(devices: Devices) -> Finding:
+def _jack(devices: "Devices") -> Finding:
     if devices.ports:
         return Finding(State.OK, ", ".join(devices.ports))
     problem = next((problem for problem in devices.problems if "JACK" in problem), "")
@@ -49,6 +56,8 @@ def _jack(devices: Devices) -> Finding:
 
 
 def _midi(backend: str) -> Finding:
+    from avserver.control.midi.monitor import controllers
+
     found = controllers(backend)
     if found.problem:
         return Finding(State.MISSING, found.problem, "a show plays on without MIDI")
@@ -76,15 +85,18 @@ def _made_with(platform: str, system: str, extra: str) -> Finding:
 
 def _ndi() -> Finding:
     """Send a picture to a receiver of this machine; see whether the network would have found its source too."""
-    from avserver.outputs.ndi_runtime import INSTALL, start_ndi  # noqa: PLC0415
+    from avserver.outputs.ndi_runtime import INSTALL, start_ndi
 
     try:
         start_ndi()
     except ConfigError as err:
         return Finding(State.MISSING, str(err), INSTALL)
-    from avserver.outputs.ndi import NdiOutput  # noqa: PLC0415  (needs OpenCV)
-    from avserver.outputs.ndi_receiver import NdiReceiver  # noqa: PLC0415
-    from avserver.outputs.settings import NdiSettings  # noqa: PLC0415
+    import numpy as np
+
+    from avserver.frame import Frame
+    from avserver.outputs.ndi import NdiOutput
+    from avserver.outputs.ndi_receiver import NdiReceiver
+    from avserver.outputs.settings import NdiSettings
 
     with NdiOutput(NdiSettings(source="avserver doctor", fps=30.0), "ndi", 30.0) as output:
         output.send(Frame(pixels=np.full((64, 64, 3), 128, np.uint8), index=0, t_s=0.0))

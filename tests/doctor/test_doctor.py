@@ -100,6 +100,20 @@ def test_a_package_that_is_missing_is_told_with_what_brings_it(monkeypatch: pyte
         assert not row.prevents
 
 
+@pytest.mark.parametrize("package", ["numpy", "zmq", "av"])
+def test_it_examines_even_where_packages_of_its_own_are_missing(package: str) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from avserver.cli import main; sys.exit(main(['doctor', '--quick', '--json']))"
+    )
+    environment = {**os.environ, **NO_FRAMEWORK}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1, done.stderr
+    rows = json.loads(done.stdout)["checks"]
+    assert any(package in row["found"] and row["state"] == "missing" for row in rows)
+    assert "port of OSC (UDP)" in {row["check"] for row in rows}
+
+
 def test_a_check_that_fails_is_a_row() -> None:
     def crash() -> Finding:
         raise ZeroDivisionError("by zero")
