@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from avserver.audio.source_name import DEMO, is_path
+from avserver.canvas import WIDE
 from avserver.errors import ConfigError, nearest
 from avserver.outputs.settings import KINDS, OutputSettings, ZeroMqSettings, kind_of
 
@@ -46,6 +47,23 @@ class FrameSettings:
     def size(self) -> tuple[int, int] | None:
         """(width, height) in px, None for the model's own."""
         return (self.width_px, self.height_px) if self.width_px else None
+
+
+@dataclass(frozen=True, slots=True)
+class FailsafeSettings:
+    """What the outputs show when no new frames have come for `after_s` (0: never): the model's process has died.
+
+    `picture` is `hold`, the last frame; `fade`, a fade to black; or the path of an image, cropped to the size of the
+    frames. To either of them the last frame fades within `fade_s`.
+    """
+
+    after_s: float = 10.0
+    picture: str = "hold"
+    fade_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        _within("failsafe.after_s", self.after_s, 0, 86_400)
+        _within("failsafe.fade_s", self.fade_s, 0, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +105,23 @@ class ModelSettings:
     `also` are further ones, which `/model/select` changes to while the show plays: 1 is the first of them. `partner` is
     a model of the same shape, of which `/mix/amount` mixes in a share; empty for none. `threads` of the CPU draw:
     one is steadiest beside all else, and as fast as more for small models; large ones want as many as there are cores.
+
+    `wide` is how the network itself draws frames that are not square: its learned constant is stretched over their
+    width or height (`stretch`: a composition stays what it is), repeated (`tile`), or repeated with every other copy
+    mirrored (`mirror`); `off` scales and crops its square instead. StyleGAN3 has no constant, and draws alike in all
+    but `off`.
     """
 
     path: str = DEFAULT
     also: tuple[str, ...] = ()
     partner: str = ""
     threads: int = 1
+    wide: str = "stretch"
 
     def __post_init__(self) -> None:
         _within("model.threads", self.threads, 1, 256)
+        if self.wide not in WIDE:
+            raise ConfigError(f"model.wide does not know {self.wide!r}; {nearest(self.wide, WIDE)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +216,7 @@ class Show:
     """
 
     frame: FrameSettings = field(default_factory=FrameSettings)
+    failsafe: FailsafeSettings = field(default_factory=FailsafeSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     mapping: MappingSettings = field(default_factory=MappingSettings)
@@ -339,6 +366,8 @@ def _relative_to(show: Show, folder: Path) -> Show:
         partner=resolve(show.model.partner, DEFAULT) if show.model.partner else "",
         also=tuple(resolve(name, DEFAULT) for name in show.model.also),
     )
+    if show.failsafe.picture not in ("hold", "fade"):
+        show = change(show, "failsafe", picture=str(folder / Path(show.failsafe.picture).expanduser()))
     show = change(show, "presets", path=str(folder / Path(show.presets.path).expanduser()))
     mappings = [
         name if is_bundled_mapping(name) else str(folder / Path(name).expanduser())

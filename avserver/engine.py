@@ -98,6 +98,11 @@ class Engine:
         return self._scene.segment
 
     @property
+    def opacity(self) -> float:
+        """What hands have set it to: a frozen picture follows them, and nothing that is heard."""
+        return float(self._desk.values["/output/opacity"])
+
+    @property
     def reseed_from(self) -> int:
         """The number that seeds came from when they were last drawn, -1 before."""
         return self._reseeder.last
@@ -236,6 +241,7 @@ class LiveShow:
             "late": self._tardy + self._clock.skipped,
             "dropped": relay.dropped,
             "repeated": self._publisher.repeated,
+            "failsafe": int(self._publisher.failing),
             "worker": str(worker.state) if worker else "none",
             "worker_pid": (worker.pid if worker else None) or 0,
             "restarts": relay.restarts,
@@ -264,7 +270,9 @@ class LiveShow:
         assert signals is not None
         self._cast(params)
         self._publisher.blackout = bool(params["/output/blackout"])
-        if not params["/output/freeze"]:
+        self._publisher.frozen = bool(params["/output/freeze"])
+        self._publisher.fade(tick.index, self._engine.opacity)
+        if not self._publisher.frozen:
             heard_ns = int((self._unix_start_s + signals.heard_s) * 1e9)
             self._relay.submit(self._spec_for, heard_ns)
         for watcher in self._watchers:

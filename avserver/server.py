@@ -46,6 +46,7 @@ from avserver.generator.role import Role
 from avserver.generator.worker import RenderWorker, WorkerSettings
 from avserver.meter import Meter
 from avserver.outputs.catalogue import Stage, make_output
+from avserver.outputs.failsafe import make_failsafe
 from avserver.outputs.herald import Herald
 from avserver.outputs.output import Output
 from avserver.outputs.publisher import Publisher
@@ -188,6 +189,8 @@ class Server:
         """Read everything that comes from files, so that what is wrong with them shows before anything is started."""
         show = self._show
         self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
+        failsafe = show.failsafe
+        self._failsafe = make_failsafe(failsafe.after_s, failsafe.picture, failsafe.fade_s, *self._size)
         self._mapping_paths = [mapping_path(name) for name in (show.mapping.path, *show.mapping.also)]
         self._patch = load_patch(*self._mapping_paths)
         audio = show.audio
@@ -270,7 +273,13 @@ class Server:
             clock=clock,
             relay=relay,
             casting=self._models.role,
-            publisher=Publisher(self._outputs, fps=show.frame.fps, width_px=width_px, height_px=height_px),
+            publisher=Publisher(
+                self._outputs,
+                fps=show.frame.fps,
+                width_px=width_px,
+                height_px=height_px,
+                failsafe=self._failsafe,
+            ),
             meter=meter,
             mapping=self._mapping,
             watchers=tuple(watcher for watcher in (self._preview, self._oscquery, herald) if watcher is not None),
@@ -328,14 +337,14 @@ class Server:
 
     def _open_relay(self, stack: ExitStack) -> Relay:
         """Have the first model loaded; that takes seconds."""
-        size, threads = self._size, self._show.model.threads
+        size, threads, wide = self._size, self._show.model.threads, self._show.model.wide
 
         def hire(role: Role) -> RenderWorker:
             try:
                 ring = FrameRing.create(width_px=size[0], height_px=size[1])
             except OSError as err:
                 raise ConfigError(str(err)) from err
-            return RenderWorker(WorkerSettings(role, size, ring.name, threads), ring)
+            return RenderWorker(WorkerSettings(role, size, ring.name, threads, wide), ring)
 
         relay = Relay(hire)
         stack.callback(relay.close)

@@ -31,7 +31,8 @@ def _amount(what: str) -> TransformValue:
 
 _PHASE = TransformValue("phase", 0.0, 0.0, 6.2832, "rad", "where the moving field stands")
 
-# Each is a homography: any number of them, one after the other, are one. Lengths are in widths of the picture.
+# Each is a homography: any number of them, one after the other, are one. A shift goes by the width and height of the
+# picture; other lengths, in widths, go by its shorter side, so that a circle stays one on pictures that are not square.
 AFFINE: dict[str, Values] = {
     "zoom": (
         TransformValue("amount", 1.0, 0.25, 4.0, "", "share of the layer in view: below 1 zooms in, above 1 out"),

@@ -23,13 +23,13 @@ def feedback_values(feedback: Feedback, resolution: int, opacity: float = 1.0) -
 
 
 def mix_in(drawn: Tensor, previous: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a picture (n, R, R, 3), given in uint8, with the frame before in it.
+    """Return a picture (n, H, W, 3), given in uint8, with the frame before in it.
 
     It comes back twice: in float32, to be mixed into the next one, and in uint8, faded by the opacity. Beyond its
     borders the frame before is mirrored.
     """
-    size = drawn.shape[1]
-    place = homography(centred(size), values[1:10], perspective=False)
+    _, height, width, _ = drawn.shape
+    place = homography(centred(width, height), values[1:10], perspective=False)
     new = ops.cast(drawn, "float32")
-    mixed = new + values[0] * (warp(previous, find_places(place, size, "reflect")) - new)
+    mixed = new + values[0] * (warp(previous, find_places(place, width, height, "reflect")) - new)
     return mixed, to_bytes(mixed, values[10])

@@ -128,30 +128,29 @@ class Upsampling:
         taps: (taps,) of the filter, at the higher rate; of sum 1.
         factor: between the rates.
         lead: how many zeros stand before the first sample at the higher rate; negative: how many samples are cut off.
-        size: samples a side of the result.
+        size: rows and columns of the result.
     """
 
     taps: Array
     factor: int
     lead: int
-    size: int
+    size: tuple[int, int]
 
     def surround(self, x: Tensor) -> Tensor:
-        """Return x (n, S, S, C) with the zeros around it, and without the samples, that `__call__` wants."""
+        """Return x (n, H, W, C) with the zeros around it, and without the samples, that `__call__` wants."""
         first = min(start for start, _ in self._phases())
-        stop = max(start + len(taps) for start, taps in self._phases()) + self._steps - 1
+        stop = max(start + len(taps) for start, taps in self._phases()) - 1
         for axis in (1, 2):
-            x = _extent(x, axis, first, stop)
+            x = _extent(x, axis, first, stop + self._steps(axis))
         return x
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return what `surround` returned at the higher rate: (n, size, size, C)."""
+        """Return what `surround` returned at the higher rate: (n, rows, columns, C)."""
         return self._along(self._along(x, 1), 2)
 
-    @property
-    def _steps(self) -> int:
-        """How many samples every phase of the result has, the last one perhaps beyond its end."""
-        return -(-self.size // self.factor)
+    def _steps(self, axis: int) -> int:
+        """Return how many samples every phase of the result has, the last one perhaps beyond its end."""
+        return -(-self.size[axis - 1] // self.factor)
 
     def _phases(self) -> list[tuple[int, Array]]:
         """Return, for every place between two samples, the first sample that its filter meets, and its taps there."""
@@ -166,11 +165,12 @@ class Upsampling:
     def _along(self, x: Tensor, axis: int) -> Tensor:
         phases = self._phases()
         first = min(start for start, _ in phases)
-        parts = [_filtered(x, axis, start - first, taps, self._steps) for start, taps in phases]
+        steps = self._steps(axis)
+        parts = [_filtered(x, axis, start - first, taps, steps) for start, taps in phases]
         shape = list(x.shape)
-        shape[axis] = self._steps * self.factor
+        shape[axis] = steps * self.factor
         spread = ops.reshape(ops.stack(parts, axis=axis + 1), shape)
-        return _slice(spread, axis, 0, self.size)
+        return _slice(spread, axis, 0, self.size[axis - 1])
 
 
 def decimate(x: Tensor, axis: int, taps: Array, factor: int) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from avserver.canvas import SQUARE, Canvas
 from avserver.generator.architecture.stylegan3 import Signal
 from avserver.generator.backend import ops
 from avserver.generator.checkpoint import Tensors
@@ -17,19 +18,21 @@ Tensor = Any
 
 
 class FourierFeatures:
-    """w (n, w_dim) to features (n, S, S, C): each channel a wave, moved as w says, then all mixed.
+    """w (n, w_dim) to features (n, H, W, C): each channel a wave, moved as w says, then all mixed.
 
     Args:
         tensors: of a checkpoint.
         signal: what the features are samples of.
+        canvas: how far they go beyond the square: there are simply more of them, around the same centre.
     """
 
     LEARNT = ("weight", "transform", "frequencies", "phases")
     PARTS = ("affine",)
 
-    def __init__(self, tensors: Tensors, signal: Signal) -> None:
+    def __init__(self, tensors: Tensors, signal: Signal, canvas: Canvas = SQUARE) -> None:
         at = "synthesis.input"
         self.signal = signal
+        self.extent = canvas.samples(signal.rate, signal.size)
         self.affine = Style(tensors, at)
         self.transform = tensors[f"{at}.transform"]
         self.frequencies = np.ascontiguousarray(tensors[f"{at}.freqs"].T)  # (x and y, channels), periods per width
@@ -39,7 +42,7 @@ class FourierFeatures:
     def matrices(self, w: Tensor, bend: Tensor | None) -> Tensor:
         """Return (n, 2, 3): from a place in the picture to the place whose waves are seen there.
 
-        Places are (x, y, 1) from the centre, rightwards and downwards, in widths of the picture.
+        Places are (x, y, 1) from the centre, rightwards and downwards, in sides of the square.
 
         Args:
             w: (n, w_dim).
@@ -58,16 +61,19 @@ class FourierFeatures:
         return matrices
 
     def waves(self, matrices: Tensor) -> Tensor:
-        """Return the waves (n, S, S, C) as seen through `matrices`."""
-        n, (size, rate) = matrices.shape[0], (self.signal.size, self.signal.rate)
+        """Return the waves (n, H, W, C) as seen through `matrices`."""
+        n, (width, height) = matrices.shape[0], self.extent
         frequencies = ops.matmul(ops.transpose(matrices[:, :, :2], (0, 2, 1)), self.frequencies)
         phases = ops.matmul(matrices[:, None, :, 2], self.frequencies)[:, 0] + self.phases
-        places = (np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)) / np.float32(rate)
-        places = ops.convert_to_tensor(places)
-        across = places[None, :, None] * frequencies[:, None, 0]
-        down = places[None, :, None] * frequencies[:, None, 1] + phases[:, None]
-        periods = ops.reshape(across, (n, 1, size, -1)) + ops.reshape(down, (n, size, 1, -1))
+        x, y = (self._places(size)[None, :, None] for size in self.extent)
+        across = x * frequencies[:, None, 0]
+        down = y * frequencies[:, None, 1] + phases[:, None]
+        periods = ops.reshape(across, (n, 1, width, -1)) + ops.reshape(down, (n, height, 1, -1))
         return ops.sin(periods * np.float32(2 * np.pi)) * self._audible(frequencies)[:, None, None]
+
+    def _places(self, size: int) -> Tensor:
+        steps = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
+        return ops.convert_to_tensor(steps / np.float32(self.signal.rate))
 
     def _audible(self, frequencies: Tensor) -> Tensor:
         """Return how much of each wave is let through: those too fine for the rate fade out, the rest stays."""

@@ -54,7 +54,7 @@ class Convolution:
     Attributes:
         name: the official one, `synthesis.b64.conv0`.
         output_gain: by which a positive output is multiplied, beside the √2 that is in everything before.
-        resolution: of its output (px).
+        resolution: of its output, where that is square (px).
         noise_strength: what the model multiplies noise of unit variance by.
         noise_const: (resolution, resolution) the noise that the model was trained to show when it shall not move.
         index: of its w.
@@ -108,18 +108,18 @@ class Convolution:
         return ops.conv(x, weight, strides=1, padding="same", data_format="channels_last")
 
     def level(self, y: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
-        """Return what goes into the nonlinearity, √2 times: (n, resolution, resolution, out), in float32.
+        """Return what goes into the nonlinearity, √2 times: (n, H, W, out), in float32.
 
         Args:
             y: what `convolve` returned.
             demodulation: (n, out).
-            noise: (resolution, resolution), scaled to the strength it shall have; None for none.
+            noise: (H, W), scaled to the strength it shall have; None for none.
         """
         y = ops.cast(y, "float32")
         if self.combined:
             y = filters.interleave(y)
         elif self.blurs_apart:
-            y = y[:, : self.resolution, : self.resolution]
+            y = y[:, :-1, :-1]
         elif self.doubles:
             y = filters.blur_doubled(y, self.filter)
         y = ops.add(y * demodulation[:, None, None, :], self.bias)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from avserver.canvas import SQUARE, Canvas
 from avserver.frame_spec import Mix
 from avserver.generator.architecture import check_alike
 from avserver.generator.backend import ops, stage
@@ -34,10 +35,10 @@ class MixedSynthesis:
     Raises ModelError unless both are of the same configuration.
     """
 
-    def __init__(self, one: Checkpoint, other: Checkpoint, *, precision: str) -> None:
+    def __init__(self, one: Checkpoint, other: Checkpoint, *, precision: str, canvas: Canvas = SQUARE) -> None:
         check_alike(one.config, other.config)
-        self.one = make_synthesis(one.config, one.tensors, precision=precision)
-        self._other = make_synthesis(other.config, other.tensors, precision=precision)
+        self.one = make_synthesis(one.config, one.tensors, precision=precision, canvas=canvas)
+        self._other = make_synthesis(other.config, other.tensors, precision=precision, canvas=canvas)
         # The power of a mixture of kernels is quadratic in its share: it needs the product of the two as well.
         self._cross = [
             (first.kernel(one.tensors, first.name) * first.kernel(other.tensors, first.name)).sum(axis=(0, 1))

@@ -21,20 +21,20 @@ SMOOTH_PACE = 7 / 15  # the seed smoothed its rough noise over 7 frames, its smo
 FIELDS = 4  # rough a, rough b, smooth a, smooth b
 
 
-def make_fields(name: str, resolution: int) -> Array:
-    """Return the four fields of the layer `name`: (4, resolution, resolution), the same at every call.
+def make_fields(name: str, width: int, height: int) -> Array:
+    """Return the four fields of the layer `name`: (4, height, width), the same at every call.
 
     Each has mean 0 and deviation 1 and they are orthogonal, so that a weighted sum has exactly the deviation
     that its weights say.
     """
-    drawn = seeded(name).standard_normal((FIELDS, resolution, resolution))
+    drawn = seeded(name).standard_normal((FIELDS, height, width))
     rough, smooth = blurred(drawn[:2], ROUGH_SIGMA_PX), blurred(drawn[2:], SMOOTH_SIGMA_PX)
     # Smooth first: what makes fields orthogonal is taken from the later ones, and must not roughen the smooth.
-    ones = np.ones((1, resolution, resolution))
+    ones = np.ones((1, height, width))
     stacked = np.concatenate([ones, smooth, rough]).reshape(1 + FIELDS, -1)
     orthogonal, upper = np.linalg.qr(stacked.T)
-    fields = (orthogonal * np.sign(np.diag(upper))).T[1:] * resolution
-    return np.ascontiguousarray(fields[[2, 3, 0, 1]].reshape(FIELDS, resolution, resolution), np.float32)
+    fields = (orthogonal * np.sign(np.diag(upper))).T[1:] * math.sqrt(width * height)
+    return np.ascontiguousarray(fields[[2, 3, 0, 1]].reshape(FIELDS, height, width), np.float32)
 
 
 def coefficients(level: NoiseLevel) -> Array:
@@ -57,8 +57,7 @@ def seeded(name: str) -> np.random.Generator:
 
 
 def blurred(fields: npt.NDArray[np.float64], sigma_px: float) -> npt.NDArray[np.float64]:
-    """Return fields (n, R, R), smoothed with a Gaussian over wrapped borders, in the frequency domain."""
-    frequency = np.fft.fftfreq(fields.shape[-1])
-    response = np.exp(-2 * (np.pi * sigma_px * frequency) ** 2)
-    spectrum = np.fft.fft2(fields) * response[:, None] * response[None, :]
+    """Return fields (n, H, W), smoothed with a Gaussian over wrapped borders, in the frequency domain."""
+    down, across = (np.exp(-2 * (np.pi * sigma_px * np.fft.fftfreq(length)) ** 2) for length in fields.shape[1:])
+    spectrum = np.fft.fft2(fields) * down[:, None] * across[None, :]
     return np.fft.ifft2(spectrum).real

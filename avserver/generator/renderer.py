@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from avserver.canvas import canvas_for
 from avserver.errors import ModelError, WireError
 from avserver.frame_spec import BendSlot, Feedback, FrameSpec, LatentTerm, NoiseLevel
 from avserver.generator import backend, checkpoint
@@ -26,6 +26,8 @@ from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
 from avserver.generator.seeds import SeedMixer
 from avserver.generator.strobe import StrobeLimiter
 from avserver.generator.synthesis import make_synthesis
+from avserver.outputs.shape import Shape
+from avserver.outputs.shaping import shaped
 from avserver.ws_file import read_ws
 
 Tensor = Any
@@ -43,8 +45,10 @@ class Renderer:
         bends: what a spec's bends may be, in the order in which those of a layer are applied. What is not among them
             costs nothing. Slots with clusters of channels draw some pictures first (a second or more).
         directions: kinds that a spec's directions may name, see `frame_spec.DIRECTION_KINDS`.
-        size: (width, height) of the pictures in px; the model's square is scaled to fill it and cropped around its
+        size: (width, height) of the pictures in px; what the network draws is scaled to fill it and cropped around its
             centre. None: as the model draws them.
+        wide: how the network itself is to draw pictures that are not square, one of `canvas.WIDE`: it then draws as
+            near to the shape of `size` as whole samples of its coarsest layer come.
         partner: another model of the same configuration, of which a spec's `mix` says how much there is.
         pictures: files of ws, as `avserver project` writes them, for the numbers of a spec that stand for pictures.
         precision: of the convolutions, "float32" or "bfloat16"; None takes what this machine is fast with.
@@ -53,6 +57,7 @@ class Renderer:
     Attributes:
         config: the model's configuration (`resolution`, `num_ws`, `z_dim`, …).
         bends, size, precision: as in effect.
+        canvas: how far the network draws beyond its square.
 
     Raises:
         ModelError: if the file is no model, doesn't have a layer or channels of `bends`, or for an unknown kind of
@@ -67,6 +72,7 @@ class Renderer:
         bends: Sequence[BendSlot] = (),
         directions: Sequence[str] = (),
         size: tuple[int, int] | None = None,
+        wide: str = "off",
         partner: str | Path | None = None,
         pictures: Sequence[Path] = (),
         precision: str | None = None,
@@ -77,6 +83,8 @@ class Renderer:
         self.config = model.config
         self.bends = tuple(bends)
         self.size = size or (self.config.resolution, self.config.resolution)
+        self.canvas = canvas_for(self.size, self.config.grid, wide)
+        self._shape = Shape(*self.size)
         self.precision = backend.check_precision(precision)
         mapping = MappingNetwork(model.config, model.tensors)
         map_z = _program_of(mapping)
@@ -85,15 +93,18 @@ class Renderer:
         self._directions = Directions(directions, model.tensors, lambda: map_z(sample_z(self.config.z_dim)))
         self._mixed: MixedSynthesis | None = None
         if partner is None:
-            self._synthesis = make_synthesis(model.config, model.tensors, precision=self.precision)
+            self._synthesis = make_synthesis(model.config, model.tensors, precision=self.precision, canvas=self.canvas)
         else:
             other = checkpoint.read(partner)
-            self._mixed = MixedSynthesis(model, other, precision=self.precision)
+            self._mixed = MixedSynthesis(model, other, precision=self.precision, canvas=self.canvas)
             self._synthesis = self._mixed.one
             mapping = MappingNetwork(other.config, other.tensors)
             self._partners_mixer = SeedMixer(_program_of(mapping), mapping, found)
-        self._fields = {conv.name: make_fields(conv.name, conv.resolution) for conv in self._synthesis.noisy}
-        self._plan = BendPlan(self.bends, self.config.layers, functools.cache(self._activations))
+        self._fields = {
+            conv.name: make_fields(conv.name, *self.canvas.samples(conv.resolution)) for conv in self._synthesis.noisy
+        }
+        layers = [dataclasses.replace(layer, canvas=self.canvas) for layer in self.config.layers]
+        self._plan = BendPlan(self.bends, layers, functools.cache(self._activations))
         self._draw = backend.program(self._picture)
         self._mix_in = backend.program(stage(mix_in))
         self._limiter = StrobeLimiter()
@@ -101,7 +112,7 @@ class Renderer:
 
     @property
     def resolution(self) -> int:
-        """Of the model's square picture (px)."""
+        """Of the square that the model was trained on (px)."""
         return self.config.resolution
 
     def reset(self) -> None:
@@ -128,7 +139,7 @@ class Renderer:
         noise, bends = self._noise_coefficients(spec.noise, shares), self._plan.values(spec.bends)
         drawn = self._draw(ws, noise, bends, grade, shares)
         drawn = self._feed_back(spec, drawn)
-        return self._limit(spec, self._fit(backend.to_numpy(drawn)[0]))
+        return self._limit(spec, shaped(backend.to_numpy(drawn)[0], self._shape))
 
     def _shares(self, spec: FrameSpec) -> npt.NDArray[np.float32]:
         """Return the partner's share of each layer."""
@@ -183,18 +194,6 @@ class Renderer:
             strengths = self._mixed.noise_strengths(shares).tolist()
         rows = [by_resolution.get(layer.resolution, silent) for layer in layers]
         return np.reshape(rows, (len(rows), FIELDS)) * np.array(strengths, np.float32)[:, None]
-
-    def _fit(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Scale to fill `size` and crop around the centre."""
-        width, height = self.size
-        side = self.config.resolution
-        if (width, height) == (side, side):
-            return pixels
-        scale = max(width, height) / side
-        left, top = (side - width / scale) / 2, (side - height / scale) / 2
-        box = (left, top, side - left, side - top)
-        picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, box=box)
-        return np.asarray(picture)
 
     def _feed_back(self, spec: FrameSpec, drawn: Tensor) -> Tensor:
         """Mix the frame before into this one; into the first one, nothing."""

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
+from avserver.canvas import SQUARE, Canvas
 from avserver.generator import filters
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.backend import ops, stage
@@ -12,9 +11,10 @@ from avserver.generator.bending import NO_BENDS, Bending, Place, Step
 from avserver.generator.checkpoint import Tensors
 from avserver.generator.layers import HALF_POWER, Convolution, Shortcut, ToRGB
 from avserver.generator.passage import Passage, State
+from avserver.generator.widening import widened
 
 Tensor = Any
-# Fields (k, R, R) and their coefficients (k,); a layer's noise is their weighted sum.
+# Fields (k, H, W) and their coefficients (k,); a layer's noise is their weighted sum.
 Noise = tuple[Tensor, Tensor]
 Develop = Callable[[Tensor], Tensor]
 
@@ -54,13 +54,15 @@ class Synthesis:
     Args:
         config, tensors: of a checkpoint.
         precision: of the convolutions, "float32" or "bfloat16"; all else is float32.
-
+        canvas: how far it draws; its learned constant is made to fill it, and all layers follow.
     """
 
     LEARNT = ("const",)
     PARTS = ("blocks",)
 
-    def __init__(self, config: StyleGAN2Config, tensors: Tensors, *, precision: str = "float32") -> None:
+    def __init__(
+        self, config: StyleGAN2Config, tensors: Tensors, *, precision: str = "float32", canvas: Canvas = SQUARE
+    ) -> None:
         self.config = config
         self.precision = precision
         self.blocks = [Block(config, tensors, r, precision) for r in config.resolutions]
@@ -71,7 +73,7 @@ class Synthesis:
             if block.torgb:
                 # Colours share their w with the next block's first convolution.
                 block.torgb.index = 2 * i + 1
-        self.const = np.ascontiguousarray(tensors["synthesis.b4.const"].transpose(1, 2, 0))[None]
+        self.const = widened(tensors["synthesis.b4.const"].transpose(1, 2, 0), canvas)[None]
 
     @property
     def noisy(self) -> list[Convolution]:

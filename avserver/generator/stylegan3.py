@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from avserver.canvas import SQUARE, Canvas
 from avserver.generator import filters
 from avserver.generator.architecture import StyleGAN3Config
 from avserver.generator.architecture.stylegan3 import FilteredLayer
@@ -42,7 +43,9 @@ class FilteredConvolution:
         normalised: filters.Array = weight / np.sqrt(np.square(weight).mean(axis=(0, 1, 2)))
         return normalised
 
-    def __init__(self, tensors: Tensors, layer: FilteredLayer, *, precision: str, clamp: float) -> None:
+    def __init__(
+        self, tensors: Tensors, layer: FilteredLayer, *, precision: str, clamp: float, canvas: Canvas = SQUARE
+    ) -> None:
         at = f"synthesis.{layer.name}"
         self.name = layer.name
         self.layer = layer
@@ -56,7 +59,8 @@ class FilteredConvolution:
         # The leaky ReLU's gain, and the one that brings the input to unit variance as it was in training.
         self.gain = np.float32(GAIN / np.sqrt(tensors[f"{at}.magnitude_ema"]))
         up_filter = tensors[f"{at}.up_filter"] if layer.up_taps > 1 else NO_FILTER
-        self.upsampling = filters.Upsampling(up_filter, layer.up, layer.lead, layer.inner_size)
+        width, height = canvas.samples(layer.inner_rate, layer.inner_size)
+        self.upsampling = filters.Upsampling(up_filter, layer.up, layer.lead, (height, width))
         down_filter = tensors[f"{at}.down_filter"] if layer.down_taps > 1 else NO_FILTER
         self.down_terms = filters.separable_terms(down_filter)
 
@@ -67,12 +71,12 @@ class FilteredConvolution:
         return style, self.gain * ops.rsqrt(ops.matmul(ops.square(style), self.power) + EPSILON)
 
     def pad(self, x: Tensor) -> Tensor:
-        """Surround x (n, S, S, in) with as many zeros as the convolution can reach, in the convolution's precision."""
+        """Surround x (n, H, W, in) with as many zeros as the convolution can reach, in the convolution's precision."""
         reach = [self.layer.kernel - 1] * 2
         return ops.pad(ops.cast(x, self.precision), [[0, 0], reach, reach, [0, 0]])
 
     def convolve(self, x: Tensor) -> Tensor:
-        """Return what `pad` returned, convolved: (n, S + kernel - 1, S + kernel - 1, out)."""
+        """Return what `pad` returned, convolved: (n, H + kernel - 1, W + kernel - 1, out)."""
         weight = ops.cast(ops.convert_to_tensor(self.weight), self.precision)
         return ops.conv(x, weight, strides=1, padding="valid", data_format="channels_last")
 
@@ -85,7 +89,7 @@ class FilteredConvolution:
         return self.upsampling.surround(y)
 
     def activate(self, y: Tensor) -> Tensor:
-        """Return the leaky ReLU of the upsampled signal: (n, inner_size, inner_size, out)."""
+        """Return the leaky ReLU of the upsampled signal: (n, H, W, out)."""
         return clamped(leaky_relu(self.upsampling(y)), self.clamp)
 
     def shrink_rows(self, y: Tensor) -> tuple[Tensor, ...]:
@@ -93,7 +97,7 @@ class FilteredConvolution:
         return tuple(filters.decimate(y, 2, across, self.layer.down) for _, across in self.down_terms)
 
     def shrink_columns(self, *parts: Tensor) -> Tensor:
-        """Bring the columns of what `shrink_rows` returned to the target's rate: (n, size, size, out)."""
+        """Bring the columns of what `shrink_rows` returned to the target's rate: (n, H, W, out)."""
         terms = zip(parts, self.down_terms, strict=True)
         return sum(filters.decimate(part, 1, down, self.layer.down) for part, (down, _) in terms)
 
@@ -104,6 +108,8 @@ class Synthesis:
     Args:
         config, tensors: of a checkpoint.
         precision: of the convolutions, "float32" or "bfloat16"; all else is float32.
+        canvas: how far it draws. What the network draws beyond its square follows from the waves of its input, which
+            are defined everywhere; `canvas.wide` makes no difference.
 
     Attributes:
         noisy: no layer takes noise.
@@ -112,12 +118,15 @@ class Synthesis:
     PARTS = ("input", "layers", "torgb")
     noisy = ()
 
-    def __init__(self, config: StyleGAN3Config, tensors: Tensors, *, precision: str = "float32") -> None:
+    def __init__(
+        self, config: StyleGAN3Config, tensors: Tensors, *, precision: str = "float32", canvas: Canvas = SQUARE
+    ) -> None:
         self.config = config
         *inner, last = config.filtered_layers
-        self.input = FourierFeatures(tensors, config.signals[0])
+        self.input = FourierFeatures(tensors, config.signals[0], canvas)
         self.layers = [
-            FilteredConvolution(tensors, layer, precision=precision, clamp=config.conv_clamp) for layer in inner
+            FilteredConvolution(tensors, layer, precision=precision, clamp=config.conv_clamp, canvas=canvas)
+            for layer in inner
         ]
         for i, layer in enumerate(self.layers, start=1):
             layer.index = i

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from avserver.canvas import SQUARE, Canvas
 from avserver.generator.architecture import NetworkConfig, StyleGAN2Config, StyleGAN3Config
 from avserver.generator.bending import NO_BENDS, Bending
 from avserver.generator.checkpoint import Tensors
@@ -13,7 +14,7 @@ from avserver.generator.stylegan2 import Synthesis as StyleGAN2
 from avserver.generator.stylegan3 import Synthesis as StyleGAN3
 
 Tensor = Any
-# Fields (k, R, R) and their coefficients (k,); a layer's noise is their weighted sum.
+# Fields (k, H, W) and their coefficients (k,); a layer's noise is their weighted sum.
 Noise = tuple[Tensor, Tensor]
 
 
@@ -63,6 +64,8 @@ _NETWORKS: dict[type[NetworkConfig], Callable[..., Synthesis]] = {
 }
 
 
-def make_synthesis(config: NetworkConfig, tensors: Tensors, *, precision: str = "float32") -> Synthesis:
+def make_synthesis(
+    config: NetworkConfig, tensors: Tensors, *, precision: str = "float32", canvas: Canvas = SQUARE
+) -> Synthesis:
     """Return the network of a checkpoint, its convolutions in `precision` ("float32" or "bfloat16")."""
-    return _NETWORKS[type(config)](config, tensors, precision=precision)
+    return _NETWORKS[type(config)](config, tensors, precision=precision, canvas=canvas)

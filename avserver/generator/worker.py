@@ -39,12 +39,14 @@ class WorkerSettings:
         size: (width, height) of the frames in px, None for the model's own.
         ring: name of the shared memory.
         threads: of the CPU, to draw with.
+        wide: how the network is to fill frames that are not square, one of `canvas.WIDE`.
     """
 
     role: Role
     size: tuple[int, int] | None
     ring: str
     threads: int = 1
+    wide: str = "off"
 
 
 class WorkerState(StrEnum):
@@ -71,6 +73,7 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
             bends=role.bends,
             directions=role.directions,
             size=settings.size,
+            wide=settings.wide,
             partner=role.partner,
             pictures=role.pictures,
             threads=settings.threads,

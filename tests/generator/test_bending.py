@@ -65,7 +65,7 @@ def stored(transform, slot, layer=LAYER):
         return displacement_fields(layer, str(slot))
     if transform == "noise":
         offsets = seeded(str(slot)).uniform(0, 2 * math.pi, layer.channels)
-        return make_fields(str(slot), layer.size)[:2], offsets
+        return make_fields(str(slot), *layer.extent)[:2], offsets
     return None
 
 

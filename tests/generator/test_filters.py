@@ -80,7 +80,7 @@ def test_a_filter_that_is_no_outer_product_is_refused():
 def test_upsampling_is_zeros_between_samples_and_a_convolution(factor, lead, size):
     rng = np.random.default_rng(0)
     x, taps = rng.standard_normal((2, 9, 9, 3)).astype("f"), rng.standard_normal(6 * factor).astype("f")
-    upsampling = filters.Upsampling(taps, factor, lead, size)
+    upsampling = filters.Upsampling(taps, factor, lead, (size, size))
     drawn = to_numpy(upsampling(upsampling.surround(x)))
     # The filter's last tap meets the first of `lead` zeros for the result's first sample.
     first = len(taps) - 1 - lead

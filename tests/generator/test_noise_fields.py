@@ -7,12 +7,12 @@ from avserver.generator.noise_fields import FIELDS, SMOOTH_PACE, coefficients, m
 
 def field(phase, strength=1.0, grain=0.5, resolution=32):
     weights = coefficients(NoiseLevel(resolution, phase, strength, grain))
-    return np.tensordot(weights, make_fields("synthesis.b32.conv0", resolution), axes=1)
+    return np.tensordot(weights, make_fields("synthesis.b32.conv0", resolution, resolution), axes=1)
 
 
 @pytest.mark.parametrize("resolution", [4, 8, 64])
 def test_fields_are_orthogonal_and_of_unit_deviation(resolution):
-    fields = make_fields("synthesis.b8.conv1", resolution).reshape(FIELDS, -1)
+    fields = make_fields("synthesis.b8.conv1", resolution, resolution).reshape(FIELDS, -1)
     np.testing.assert_allclose(fields.mean(axis=1), 0, atol=1e-5)
     np.testing.assert_allclose(fields @ fields.T / resolution**2, np.eye(FIELDS), atol=1e-5)
 
@@ -44,5 +44,5 @@ def test_grain_goes_from_smooth_to_rough():
 
 
 def test_every_layer_has_its_own_and_always_the_same():
-    np.testing.assert_array_equal(make_fields("synthesis.b8.conv1", 8), make_fields("synthesis.b8.conv1", 8))
-    assert not np.allclose(make_fields("synthesis.b8.conv1", 8), make_fields("synthesis.b8.conv0", 8))
+    np.testing.assert_array_equal(make_fields("synthesis.b8.conv1", 8, 8), make_fields("synthesis.b8.conv1", 8, 8))
+    assert not np.allclose(make_fields("synthesis.b8.conv1", 8, 8), make_fields("synthesis.b8.conv0", 8, 8))

@@ -4,6 +4,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from avserver.canvas import SQUARE, Canvas
 from avserver.errors import ModelError
 from avserver.frame_spec import ModelShape
 
@@ -18,11 +19,12 @@ class Layer:
 
     Attributes:
         name: the official one without `synthesis.`: `b64.conv0`, `L3_52_64`.
-        size: samples a side.
+        size: samples a side, of the square that the network was trained on.
         picture: how many of them the picture spans; StyleGAN3 computes a margin around it.
         channels: of the activations.
         exact: the network moves it by a matrix itself, without a warp (StyleGAN3's input, a sum of waves).
         before: size and picture before the nonlinearity, where they are others.
+        canvas: how far the layer goes beyond the square.
     """
 
     name: str
@@ -31,6 +33,12 @@ class Layer:
     channels: int
     exact: bool = False
     before: tuple[int, int] | None = None
+    canvas: Canvas = SQUARE
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Width and height (samples)."""
+        return self.canvas.samples(self.picture, self.size)
 
     def at(self, place: str) -> "Layer":
         """Return the layer as it is "before" its nonlinearity or "after" it."""
@@ -68,6 +76,11 @@ class NetworkConfig(ABC):
     @abstractmethod
     def layers(self) -> tuple[Layer, ...]:
         """The layers that may be bent, from coarse to fine."""
+
+    @property
+    @abstractmethod
+    def grid(self) -> int:
+        """How many samples the picture spans a side in the coarsest layer; a canvas grows by whole ones."""
 
     @property
     @abstractmethod

@@ -44,6 +44,11 @@ class StyleGAN2Config(NetworkConfig):
         return tuple(2**i for i in range(2, self.resolution.bit_length()))
 
     @property
+    def grid(self) -> int:
+        """The learned constant's size."""
+        return 4
+
+    @property
     def noise_resolutions(self) -> tuple[int, ...]:
         """Every convolution takes noise."""
         return self.resolutions

@@ -171,6 +171,11 @@ class StyleGAN3Config(NetworkConfig):
         return self.num_layers + 2
 
     @property
+    def grid(self) -> int:
+        """The lowest rate, at which the waves of the input are sampled."""
+        return self.signals[0].rate
+
+    @property
     def noise_resolutions(self) -> tuple[int, ...]:
         """No layer takes noise."""
         return ()

@@ -78,8 +78,8 @@ class Bending:
     def matrix(self, layer: str) -> Tensor | None:
         """Return how a layer that can be moved exactly (`Layer.exact`) shall be, None for not at all.
 
-        It is a (2, 3) matrix from a place in the layer, from the centre, rightwards and downwards in widths of the
-        picture, to where its content comes from. What else is done to the layer comes after it, in `steps`.
+        It is a (2, 3) matrix from a place in the layer, from the centre, rightwards and downwards in sides of the
+        square, to where its content comes from. What else is done to the layer comes after it, in `steps`.
         """
         return self._matrices.get(layer)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from avserver.canvas import SQUARE, Canvas
 from avserver.generator.backend import ops
 
 Tensor = Any
@@ -20,14 +21,19 @@ Matrix = npt.NDArray[np.float64]
 HORIZON = 0.01
 
 
-def inverse_matrix(transform: str, values: tuple[float, ...]) -> Matrix:
-    """Return the (3, 3) homography from a place in a bent layer to where its content comes from, in widths."""
+def inverse_matrix(transform: str, values: tuple[float, ...], canvas: Canvas = SQUARE) -> Matrix:
+    """Return the (3, 3) homography from a place in a bent layer to where its content comes from.
+
+    Places are in sides of the square, so that what turns stays what it is on any canvas. What goes by the picture's
+    width and height, a shift and how near its borders come, goes by those of the canvas.
+    """
+    sides = np.array([canvas.across, canvas.down], float)
     matrix = np.eye(3)
     match transform, values:
         case "zoom", (amount,):
             matrix[0, 0] = matrix[1, 1] = amount
         case "translate", _:
-            matrix[:2, 2] = -np.asarray(values)
+            matrix[:2, 2] = -np.asarray(values) * sides
         case "rotate", (degrees,):
             angle = math.radians(degrees)
             # Anticlockwise as one looks at it, y pointing down; its inverse turns clockwise.
@@ -38,14 +44,14 @@ def inverse_matrix(transform: str, values: tuple[float, ...]) -> Matrix:
         case "flip", _:
             matrix[0, 0], matrix[1, 1] = values
         case "perspective", _:
-            matrix[2, :2] = values
+            matrix[2, :2] = values / sides
         case _:
             raise ValueError(f"{transform} with {len(values)} values is no affine transform")
     return matrix
 
 
 def in_samples(matrix: Matrix, picture: int) -> Matrix:
-    """Return a homography of places in widths as one of places in samples; the picture spans `picture` of them."""
+    """Return a homography of places in sides as one of places in samples; a side is `picture` of them."""
     scaled = matrix.copy()
     scaled[:2, 2] *= picture
     scaled[2, :2] /= picture
@@ -64,7 +70,7 @@ def homography(place: Place, numbers: Tensor, *, perspective: bool) -> Place:
 
 
 class Places(NamedTuple):
-    """Where every sample of a bent layer comes from: the four samples around it and their shares, each (size, size).
+    """Where every sample of a bent layer comes from: the four samples around it and their shares, each (height, width).
 
     Samples count along the rows. Found by `find_places` once a frame, then used by `warp` for all that moves together.
     """
@@ -73,22 +79,25 @@ class Places(NamedTuple):
     shares: tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def centred(size: int) -> Place:
-    """Return the places of `size` by `size` samples, in samples."""
+def centred(width: int, height: int) -> Place:
+    """Return the places of `width` by `height` samples, in samples."""
     # Half-integers, so that the identity gives whole numbers without rounding.
-    steps = ops.arange(size, dtype="float32") - (size - 1) / 2
-    return steps[None, :], steps[:, None]
+    x, y = (ops.arange(size, dtype="float32") - (size - 1) / 2 for size in (width, height))
+    return x[None, :], y[:, None]
 
 
-def find_places(source: Place, size: int, edges: str) -> Places:
-    """Return what is to be gathered for content that comes from `source` in a layer of `size` by `size` samples.
+def find_places(source: Place, width: int, height: int, edges: str) -> Places:
+    """Return what is to be gathered for content that comes from `source` in a layer of `width` by `height` samples.
 
     A sample's own place gives it back exactly. `edges` is one of frame_spec.EDGES.
     """
-    x, y = (ops.broadcast_to(axis, (size, size)) + (size - 1) / 2 for axis in source)
-    left, right, left_share, right_share = _neighbours(x, size, edges)
-    upper, lower, upper_share, lower_share = _neighbours(y, size, edges)
-    upper, lower = upper * size, lower * size
+    x, y = (
+        ops.broadcast_to(axis, (height, width)) + (size - 1) / 2
+        for axis, size in zip(source, (width, height), strict=True)
+    )
+    left, right, left_share, right_share = _neighbours(x, width, edges)
+    upper, lower, upper_share, lower_share = _neighbours(y, height, edges)
+    upper, lower = upper * width, lower * width
     return Places(
         (upper + left, upper + right, lower + left, lower + right),
         (upper_share * left_share, upper_share * right_share, lower_share * left_share, lower_share * right_share),
@@ -96,7 +105,7 @@ def find_places(source: Place, size: int, edges: str) -> Places:
 
 
 def warp(x: Tensor, places: Places) -> Tensor:
-    """Return x (n, size, size, C) taken from `places`, bilinear."""
+    """Return x (n, height, width, C) taken from `places`, bilinear."""
     n, height, width, channels = x.shape
     samples = ops.reshape(x, (n, height * width, channels))
     # Shares of 1 and 0 are exact: what has not moved is not rounded.

@@ -27,7 +27,7 @@ DISPLACE_SIGMA = 1 / 16
 
 
 def swirl(place: Place, values: Tensor, *, picture: int) -> Place:
-    """Turn the centre, ever less towards a radius. Values: angle (deg), radius (widths)."""
+    """Turn the centre, ever less towards a radius. Values: angle (deg), radius (sides)."""
     x, y = place
     near = ops.maximum(1 - ops.sqrt(x * x + y * y) / (values[1] * picture), 0)
     angle = values[0] * DEGREE * near * near
@@ -48,12 +48,12 @@ def kaleidoscope(place: Place, values: Tensor) -> Place:
     return x + values[0] * (radius * ops.cos(angle) - x), y + values[0] * (-radius * ops.sin(angle) - y)
 
 
-def mirror(place: Place, values: Tensor, *, size: int) -> Place:
+def mirror(place: Place, values: Tensor, *, extent: tuple[int, int]) -> Place:
     """Push a mirror in from the right, and one from below; at 1 they stand in the centre. Below 0 from left and above.
 
     What lies before a mirror is seen behind it. Values: how far in each stands.
     """
-    x, y = (_mirrored(axis, values[i], size) for i, axis in enumerate(place))
+    x, y = (_mirrored(axis, values[i], extent[i]) for i, axis in enumerate(place))
     return x, y
 
 
@@ -64,7 +64,7 @@ def _mirrored(axis: Tensor, pushed: Tensor, size: int) -> Tensor:
 
 
 def displace(place: Place, values: Tensor, *, picture: int, fields: Array) -> Place:
-    """Send every sample its own way, its neighbours much the same one. Values: amount (widths), phase (rad)."""
+    """Send every sample its own way, its neighbours much the same one. Values: amount (sides), phase (rad)."""
     x, y = place
     stored = ops.convert_to_tensor(fields)
     way = (ops.cos(values[1]) * stored[:2] + ops.sin(values[1]) * stored[2:]) * (values[0] * picture)
@@ -72,8 +72,9 @@ def displace(place: Place, values: Tensor, *, picture: int, fields: Array) -> Pl
 
 
 def displacement_fields(layer: Layer, name: str) -> Array:
-    """Return the fields (x, y, x, y), (4, size, size), of mean 0 and deviation 1; always the same for a name."""
-    drawn = seeded(name).standard_normal((4, layer.size, layer.size))
+    """Return the fields (x, y, x, y), (4, height, width), of mean 0 and deviation 1; always the same for a name."""
+    width, height = layer.extent
+    drawn = seeded(name).standard_normal((4, height, width))
     smooth = blurred(drawn, DISPLACE_SIGMA * layer.picture)
     smooth -= smooth.mean(axis=(1, 2), keepdims=True)
     return (smooth / smooth.std(axis=(1, 2), keepdims=True)).astype(np.float32)
@@ -87,7 +88,7 @@ def make_move(transform: str, layer: Layer, name: str) -> Move:
         case "kaleidoscope":
             return kaleidoscope
         case "mirror":
-            return partial(mirror, size=layer.size)
+            return partial(mirror, extent=layer.extent)
         case "displace":
             return partial(displace, picture=layer.picture, fields=displacement_fields(layer, name))
     raise ValueError(f"{transform} is no move")

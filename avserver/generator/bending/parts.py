@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from avserver.canvas import Canvas
 from avserver.frame_spec import BendSlot
 from avserver.generator.architecture import Layer
 from avserver.generator.bending.bends import Move, Step
@@ -108,14 +109,14 @@ class Run:
 
     def prepare(self, numbers: Tensor) -> Places:
         """Return where every sample comes from."""
-        place = centred(self._layer.size)
+        place = centred(*self._layer.extent)
         stop = self.count
         # The last bend is the first to be undone.
         for move in reversed(self._moves):
             start = stop - move.count
             place = move.source(place, numbers[start:stop])
             stop = start
-        return find_places(place, self._layer.size, self._edges)
+        return find_places(place, *self._layer.extent, self._edges)
 
     def steps(self, prepared: Places) -> list[Step]:
         """Return the step of a frame."""
@@ -128,12 +129,12 @@ class _Homography:
     count = MATRIX
 
     def __init__(self, slots: Slots, indices: list[int], layer: Layer) -> None:
-        self._slots, self._indices, self._picture = slots, indices, layer.picture
+        self._slots, self._indices, self._layer = slots, indices, layer
         self._perspective = any(slots[i].transform == "perspective" for i in indices)
 
     def numbers(self, amounts: Amounts) -> list[float]:
-        matrix = compose(self._slots, self._indices, amounts)
-        return in_samples(matrix, self._picture).ravel().tolist()
+        matrix = compose(self._slots, self._indices, amounts, self._layer.canvas)
+        return in_samples(matrix, self._layer.picture).ravel().tolist()
 
     def source(self, place: Place, numbers: Tensor) -> Place:
         return homography(place, numbers, perspective=self._perspective)
@@ -151,9 +152,9 @@ class _Other:
         return list(amounts[self._index])
 
 
-def compose(slots: Slots, indices: Sequence[int], amounts: Amounts) -> Matrix:
-    """Return the inverse (3, 3) homography, in widths, of the slots `indices`, applied in this order."""
+def compose(slots: Slots, indices: Sequence[int], amounts: Amounts, canvas: Canvas) -> Matrix:
+    """Return the inverse (3, 3) homography, in sides of the square, of the slots `indices`, applied in this order."""
     matrix = np.eye(3)
     for i in indices:
-        matrix = matrix @ inverse_matrix(slots[i].transform, amounts[i])
+        matrix = matrix @ inverse_matrix(slots[i].transform, amounts[i], canvas)
     return matrix

@@ -65,8 +65,8 @@ class BendPlan:
             amounts[slot] = _checked(bend)
         filled = [given or _neutral(slot) for slot, given in zip(self.slots, amounts, strict=True)]
         row = [number for part in self._all_parts() for number in part.numbers(filled)]
-        for indices in self._exact.values():
-            row += compose(self.slots, indices, filled)[:2].ravel().tolist()
+        for layer, indices in self._exact.items():
+            row += compose(self.slots, indices, filled, self._layers[layer].canvas)[:2].ravel().tolist()
         return np.clip(np.array(row, np.float64), -FARTHEST, FARTHEST).astype(np.float32)
 
     def begin(self, values: Tensor) -> Bending:

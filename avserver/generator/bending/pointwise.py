@@ -83,7 +83,7 @@ def make_act(transform: str, layer: Layer, name: str) -> tuple[Prepare, Act]:
     """
     if transform == "noise":
         offsets = seeded(name).uniform(0, 2 * math.pi, layer.channels).astype(np.float32)
-        return partial(turn, offsets=offsets), partial(noise, fields=make_fields(name, layer.size)[:2])
+        return partial(turn, offsets=offsets), partial(noise, fields=make_fields(name, *layer.extent)[:2])
     return as_they_are, _PLAIN[transform]
 
 

@@ -77,7 +77,7 @@ def cluster(activations: Array, count: int) -> npt.NDArray[np.int64]:
 def shrink(activations: Array) -> Array:
     """Return activations (n, H, W, channels) averaged down to about CLUSTER_MAP_PX: (n, h, w, channels)."""
     n, height, width, channels = activations.shape
-    step = max(1, height // CLUSTER_MAP_PX)
+    step = max(1, min(height, width) // CLUSTER_MAP_PX)
     h, w = height // step, width // step
     blocks = activations[:, : h * step, : w * step].reshape(n, h, step, w, step, channels)
     return blocks.mean(axis=(2, 4))
