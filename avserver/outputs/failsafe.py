@@ -42,7 +42,7 @@ class Failsafe:
 
 
 def make_failsafe(after_s: float, picture: str, fade_s: float, width_px: int, height_px: int) -> Failsafe:
-    """Return a failsafe for frames of a size; `picture` is HOLD, FADE (to black) or the path of an image, cropped to it.
+    """Return a failsafe for frames of a size; `picture` is HOLD, FADE (to black) or the path of an image.
 
     Raises ConfigError for an image that cannot be read.
     """

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from avserver.canvas import WIDE, Canvas
 from avserver.frame_spec import Bend, FrameSpec, Grade, LatentTerm, Mix, NoiseLevel
 from avserver.generator import backend
 from avserver.generator.architecture import StyleGAN2Config
@@ -33,9 +35,16 @@ CONFIGS = st.builds(
 )
 
 
-@given(config=CONFIGS, seed=st.integers(0, 1000), noisy=st.booleans())
+@given(
+    config=CONFIGS,
+    seed=st.integers(0, 1000),
+    noisy=st.booleans(),
+    canvas=st.builds(Canvas, *[st.builds(Fraction, st.integers(4, 7), st.just(4))] * 2, st.sampled_from(WIDE[:3])),
+)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_stylegan2_draws_what_the_paper_says(config: StyleGAN2Config, seed: int, noisy: bool) -> None:
+def test_any_stylegan2_draws_what_the_paper_says(
+    config: StyleGAN2Config, seed: int, noisy: bool, canvas: Canvas
+) -> None:
     rng = np.random.default_rng(seed)
     tensors = {name: rng.standard_normal(shape).astype("f") for name, shape in config.parameter_shapes().items()}
     for name in tensors:
@@ -44,15 +53,23 @@ def test_any_stylegan2_draws_what_the_paper_says(config: StyleGAN2Config, seed: 
         elif name.endswith("noise_strength"):
             tensors[name] = np.asarray(rng.uniform(), np.float32)
     ws = rng.standard_normal((1, config.num_ws, config.w_dim)).astype("f")
-    synthesis = make_synthesis(config, tensors)
-    noise = {layer.name: (layer.noise_const[None], np.array([layer.noise_strength], "f")) for layer in synthesis.noisy}
+    synthesis = make_synthesis(config, tensors, canvas=canvas)
+    # The reference goes by the shapes of the constant and the noise.
+    beyond = {"synthesis.b4.const": np.moveaxis(synthesis.const[0], -1, 0)}
+    for layer in synthesis.noisy:
+        width, height = canvas.samples(layer.resolution)
+        beyond[f"{layer.name}.noise_const"] = rng.standard_normal((height, width)).astype("f")
+    noise = {
+        layer.name: (beyond[f"{layer.name}.noise_const"][None], np.array([layer.noise_strength], "f"))
+        for layer in synthesis.noisy
+    }
     with backend.eagerly():
         image = backend.to_numpy(synthesis.draw(ws, noise if noisy else {}))[0]
         labels = np.eye(1, config.c_dim, dtype="f") if config.c_dim else None
         w = backend.to_numpy(
             MappingNetwork(config, tensors)(rng.standard_normal((1, config.z_dim)).astype("f"), labels)
         )
-    expected = stylegan2_reference.draw(config, tensors, ws[0].astype(float), noisy).transpose(1, 2, 0)
+    expected = stylegan2_reference.draw(config, tensors | beyond, ws[0].astype(float), noisy).transpose(1, 2, 0)
     np.testing.assert_allclose(image, expected, atol=2e-4 * max(1.0, np.abs(expected).max()))
     assert w.shape == (1, config.w_dim)
     assert np.isfinite(w).all()
@@ -63,20 +80,20 @@ import sys
 import numpy as np
 from avserver.frame_spec import BendSlot, FrameSpec
 from avserver.generator.renderer import Renderer
-model, spec, out = sys.argv[1:]
+model, spec, out, *size = sys.argv[1:]
 slots = [BendSlot("b8", "rotate"), BendSlot("b16.conv1", "swirl"), BendSlot("b16.torgb", "invert")]
 if not model.endswith("tiny.safetensors"):
     slots = [BendSlot("input", "rotate"), BendSlot("L5_52_64", "zoom")]
-renderer = Renderer(model, bends=slots, partner=model)
+renderer = Renderer(model, bends=slots, partner=model, size=tuple(map(int, size)), wide="stretch")
 np.save(out, renderer.render(FrameSpec.from_bytes(open(spec, "rb").read())))
 """
 
 
-def drawn(name: str, model: Path, spec: FrameSpec, folder: Path) -> np.ndarray:
+def drawn(name: str, model: Path, spec: FrameSpec, folder: Path, size: tuple[int, int]) -> np.ndarray:
     """Return the frame that a framework draws, in a process of its own."""
     told, out = folder / "spec.json", folder / f"{name}.npy"
     told.write_bytes(spec.to_bytes())
-    command = [sys.executable, "-c", DRAW, str(model), str(told), str(out)]
+    command = [sys.executable, "-c", DRAW, str(model), str(told), str(out), *map(str, size)]
     done = subprocess.run(
         command, env={**os.environ, "KERAS_BACKEND": name}, capture_output=True, text=True, check=False
     )
@@ -89,8 +106,13 @@ OTHERS = ["jax", *(["torch"] if importlib.util.find_spec("torch") else [])]
 
 
 @pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize("network", ["stylegan2", "stylegan3"])
-def test_every_framework_draws_the_same_frame(other: str, network: str, tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("network", "size"),
+    [("stylegan2", (16, 16)), ("stylegan2", (28, 16)), ("stylegan3", (64, 64)), ("stylegan3", (64, 112))],
+)
+def test_every_framework_draws_the_same_frame(
+    other: str, network: str, size: tuple[int, int], tiny_model: Path, tmp_path: Path
+) -> None:
     latents = (LatentTerm((0, 6), (1, 2), (0.6, 0.4)),)
     grade, mix = Grade(contrast=1.2, hue=30.0), Mix(0.5, (2, 4))
     if network == "stylegan2":
@@ -104,6 +126,6 @@ def test_every_framework_draws_the_same_frame(other: str, network: str, tiny_mod
         model, noise = Path(__file__).parents[1] / "data" / "stylegan3_t_64.npz", ()
         bends = (Bend("input", "rotate", (20.0,)), Bend("L5_52_64", "zoom", (0.8,)))
     spec = FrameSpec(index=0, t_s=0.0, latents=latents, noise=noise, bends=bends, grade=grade, mix=mix)
-    ours = drawn("tensorflow", model, spec, tmp_path)
+    ours = drawn("tensorflow", model, spec, tmp_path, size)
     assert ours.std() > 5
-    assert np.abs(drawn(other, model, spec, tmp_path) - ours).max() <= 2
+    assert np.abs(drawn(other, model, spec, tmp_path, size) - ours).max() <= 2
