@@ -17,6 +17,7 @@ from avserver.audio.held import HeldBack
 from avserver.audio.source import AudioSource, SilentSource
 from avserver.audio.source_name import OSC
 from avserver.bundled import mapping_path
+from avserver.canvas import canvas_for
 from avserver.clock import WallClock
 from avserver.config import Show
 from avserver.control.desk import Command, Desk
@@ -143,7 +144,10 @@ class Server:
         device = self._source.status().get("device")
         heard = f"{show.audio.source} ({device})" if device else show.audio.source
         width_px, height_px = self._size
-        drawn = f"{self._models.names[0]}, {width_px}x{height_px} px, {show.frame.fps:g} frames a second"
+        config = self._models.config(0)
+        native = canvas_for(self._size, config.grid, show.model.wide).samples(config.resolution)
+        scaled = "" if native == self._size else f" (drawn at {native[0]}x{native[1]})"
+        drawn = f"{self._models.names[0]}, {width_px}x{height_px} px{scaled}, {show.frame.fps:g} frames a second"
         lines = [f"listening to  {heard}", f"drawing with  {drawn}"]
         if len(self._models.names) > 1:
             lines.append(f"other models  {', '.join(self._models.names[1:])} (/avserver/model/select)")

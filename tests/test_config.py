@@ -22,8 +22,11 @@ def test_an_empty_file_is_the_default_show(tmp_path: Path) -> None:
 
 def test_file_names_are_relative_to_the_show_file(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
-    path.write_text('[audio]\nsource = "song.ogg"\n[mapping]\npath = "default"\n')
+    path.write_text('[audio]\nsource = "song.ogg"\n[mapping]\npath = "default"\n[failsafe]\npicture = "logo.png"\n')
     show = load_show(path)
+    assert show.failsafe.picture == str(tmp_path / "logo.png")
+    path.write_text('[audio]\nsource = "song.ogg"\n[failsafe]\npicture = "fade"\n')
+    assert load_show(path).failsafe.picture == "fade"
     assert show.audio.source == str(tmp_path / "song.ogg")
     assert show.mapping.path == "default"
 
@@ -66,6 +69,8 @@ def test_of_sources_only_songs_are_files(tmp_path: Path, source: str, is_file: b
         ("audio = 3", r"audio is a table \(\[audio\]\), got 3"),
         ("[frame]\nwidth_px = 100", "are given together or not at all, got 100 and 0"),
         ("[frame\nfps = 3", "is not TOML"),
+        ('[model]\nwide = "stretched"', "model.wide does not know 'stretched'; did you mean 'stretch'"),
+        ("[failsafe]\nafter_s = -1", "failsafe.after_s is a number from 0 to 86400, got -1"),
     ],
 )
 def test_what_is_not_allowed_is_named(tmp_path: Path, text: str, sentence: str) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 import zmq
+from PIL import Image
 from pythonosc.osc_message_builder import build_msg
 
 from avserver.audio.clicks import clicks
@@ -107,9 +108,11 @@ def test_before_the_worker_is_ready_the_rate_is_kept_with_flagged_black(serve) -
 
 
 def test_a_size_is_obeyed(serve) -> None:
-    with serve("--size", "40x24") as (_, frames):
+    with serve("--size", "40x24") as (server, frames):
         header, pixels = frames.drawn()
         assert (header.width_px, header.height_px, len(pixels)) == (40, 24, 40 * 24 * 3)
+        # Of the sizes that a network of 16 px draws, 28x16 is nearest to that shape.
+        assert "40x24 px (drawn at 28x16)" in server.printed
 
 
 def test_same_seeds_same_frames_and_other_seeds_other_frames(serve) -> None:
@@ -257,6 +260,11 @@ def test_freeze_keeps_the_rate_with_one_picture(serve) -> None:
         for _ in range(5):
             later, same = frames.next()
             assert (later.index, same) == (header.index, pixels)
+        server.osc.send("/output/opacity", 0.5)
+        half = np.frombuffer(pixels, np.uint8) / 2
+        frames.until(lambda _, faded: np.abs(np.frombuffer(faded, np.uint8) - half).max() <= 1, at_most=5)
+        server.osc.send("/output/opacity", 1.0)
+        frames.until(lambda _, again: again == pixels, at_most=5)
         server.osc.send("/output/freeze", 0)
         assert frames.drawn()[0].index > header.index
 
@@ -280,6 +288,23 @@ def test_a_killed_worker_leaves_no_gap_and_comes_back(serve) -> None:
         status = server.osc.status()
         assert status is not None
         assert status["restarts"] == 1
+
+
+def test_an_image_stands_in_for_a_worker_that_hangs(serve, tmp_path: Path) -> None:
+    Image.new("RGB", (60, 30), (10, 200, 30)).save(tmp_path / "logo.png")
+    show = tmp_path / "show.toml"
+    show.write_text('[failsafe]\nafter_s = 0.5\npicture = "logo.png"\nfade_s = 0.2\n', encoding="utf-8")
+    with serve(str(show)) as (server, frames):
+        frames.drawn()
+        status = server.osc.status()
+        assert status is not None
+        os.kill(int(status["worker_pid"]), signal.SIGSTOP)  # type: ignore[call-overload]
+        logo = bytes([10, 200, 30]) * 16 * 16
+        header, _ = frames.until(lambda _, pixels: pixels == logo, at_most=20)
+        assert header.flags == Flags.REPEATED | Flags.FAILSAFE
+        os.kill(int(status["worker_pid"]), signal.SIGCONT)  # type: ignore[call-overload]
+        _, pixels = frames.until(lambda header, _: not header.flags, at_most=20)
+        assert pixels != logo
 
 
 def is_grey(_header: FrameHeader, pixels: bytes) -> bool:
