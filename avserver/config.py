@@ -25,7 +25,11 @@ MIDI_BACKENDS = ("", "alsa", "core", "jack", "winmm")
 
 @dataclass(frozen=True, slots=True)
 class FrameSettings:
-    """The frames: how many a second, how large (0: as the model draws them), for how long (0: until stopped)."""
+    """The frames: how many a second, how large (0: as the model draws them), for how long (0: until stopped).
+
+    Of a shape that is not square the network draws as near as it comes, see `model.wide`; the picture is then scaled to
+    fill the frame, and what overhangs is cropped.
+    """
 
     fps: float = 30.0
     width_px: int = 0

@@ -26,7 +26,7 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--also", metavar="FILE", action="append", help="a further mapping, a controller's; repeatable")
     parser.add_argument("--preset", metavar="NAME", help="the preset to start with")
     parser.add_argument("--fps", type=float, help="frames a second")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="size of the frames (px), e.g. 512x288 or 512")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size of the frames (px), e.g. 1920x1080 or 512")
     parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds")
     parser.add_argument("--osc-port", type=int, metavar="PORT", help="port for OSC, UDP and TCP")
     parser.add_argument("--oscquery-port", type=int, metavar="PORT", help="TCP port for OSCQuery")

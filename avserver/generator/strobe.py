@@ -7,8 +7,8 @@ fill a quarter of a field of 10 degrees, which is some 341 x 256 px of a picture
 
 The picture is watched in 6 x 6 regions, each a quarter of such a field. While a region would flash too often, the
 whole picture goes only so far from the last one towards the new one that it does not: it moves on, less brightly.
-This looks at what is drawn; it cannot know of a blackout, or of what is shown beside the picture. It is an aid, not a
-certificate.
+This looks at what is drawn; it cannot know of a blackout, of a fader that is moved while nothing new is drawn, or of
+what is shown beside the picture. It is an aid, not a certificate.
 """
 
 from collections import deque
