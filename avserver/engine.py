@@ -20,6 +20,7 @@ from avserver.control.params import Params, ParamTable, Value
 from avserver.control.patch import Patch, former_names
 from avserver.control.quantiser import Quantiser
 from avserver.control.reseed import Reseeder
+from avserver.control.sender import Sender
 from avserver.control.signal_knobs import SignalKnobs
 from avserver.control.tempo_sources import Turned
 from avserver.control.transport import Transport
@@ -72,6 +73,7 @@ class Engine:
         inputs: Inputs,
         transport: Transport | None = None,
         hands: Sequence[Hand] = (),
+        sender: Sender | None = None,
     ) -> None:
         self.patch = patch
         self.transport = transport or Transport()
@@ -85,6 +87,9 @@ class Engine:
         self._reseeder = reseeder
         self._inputs = inputs
         self._inputs.take(patch.inputs(), patch.osc)
+        self._sender = sender
+        if sender is not None:
+            sender.take(patch.sends)
         self._hands: tuple[Hand, ...] = (self.transport, *hands)
         self._signal_knobs = SignalKnobs()
         self._tick = Tick(0, 0.0)
@@ -123,6 +128,8 @@ class Engine:
         self.patch = patch
         self._desk.take(table, {f"/bend/{name}": f"/bend/{was}" for name, was in former.items()})
         self._inputs.take(patch.inputs(), patch.osc)
+        if self._sender is not None:
+            self._sender.take(patch.sends)
         self._mapper.take(patch, table)
         self._scene.take(patch)
         for hand in self._hands:
@@ -156,6 +163,8 @@ class Engine:
                 inputs=self._inputs.values,
                 glides=self._desk.take_glides(),
             )
+            if self._sender is not None:
+                self._sender.update(signals, self._inputs.values, tick.t_s)
         self._ears.turn(_knobs(params))
         with self._meter.time("scene"):
             self._scene.update(tick.t_s, signals, params)

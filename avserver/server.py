@@ -37,6 +37,7 @@ from avserver.control.patch import Patch
 from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
 from avserver.control.reseed import Reseeder
+from avserver.control.sender import Sender
 from avserver.control.told import Told, refusals
 from avserver.control.transport import Transport
 from avserver.engine import Engine, LiveShow
@@ -72,11 +73,13 @@ def build_engine(
     chance: random.Random | None = None,
     inputs: Inputs | None = None,
     transport: Transport | None = None,
+    sender: Sender | None = None,
 ) -> Engine:
     """Put together what decides frames; the same for a live show and for a song that is rendered.
 
     With `told` nobody listens to the source: what is heard is told. `chance` draws what is left to chance; without it
-    the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`.
+    the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`. Without a `sender`
+    nothing is sent to other programs.
     """
     held = HeldBack(source)
     return Engine(
@@ -91,6 +94,7 @@ def build_engine(
         inputs=inputs or Inputs(),
         transport=transport,
         hands=hands,
+        sender=sender,
     )
 
 
@@ -178,6 +182,8 @@ class Server:
             "osc_dropped": self._queue.dropped,
             "osc_coalesced": self._queue.coalesced,
             "osc_failed": self._desk.failures,
+            "sends": self._sender.sent,
+            "sends_failed": self._sender.unsent,
             **(self._midi.status() if self._midi else {}),
             "preset": self._presets.playing,
             "presets": self._presets.count,
@@ -251,6 +257,8 @@ class Server:
             complain=desk.complain,
         )
         stack.callback(transport.close)
+        self._sender = Sender()
+        stack.callback(self._sender.close)
         self._open_osc(stack, table, commands)
         inputs = Inputs()
         self._midi = self._open_midi(stack, table, transport, inputs)
@@ -273,6 +281,7 @@ class Server:
                 inputs=inputs,
                 hands=(self._presets, *([self._midi] if self._midi else [])),
                 transport=transport,
+                sender=self._sender,
             ),
             clock=clock,
             relay=relay,

@@ -3,6 +3,9 @@
 Only the engine's thread uses them, before anybody else looks at the events of a frame. A source is named as in a
 mapping file: `osc /camera/xy 2` is the second argument of messages to `/camera/xy`, `midi cc 1 7` where that control of
 a MIDI controller stands, from 0 to 1.
+
+Under `/avserver/input/NAME/…` is room for whoever has something to tell: unlike other addresses of ours these may be
+listened to, and unlike those outside they are no mistake where nobody listens.
 """
 
 import math
@@ -10,13 +13,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from avserver.control.events import Event
+from avserver.control.events import ROOT, Event
 from avserver.control.scale import Scale
 
 # An address as OSC 1.0 allows it, without the signs of patterns, and which of the arguments.
 _OSC = re.compile(r"(/[^\s#*,/?\[\]{}]+(?:/[^\s#*,/?\[\]{}]+)*)(?: ([1-9]\d?))?")
-_OURS = re.compile(r"/avserver(/|$)")
-OSC_ALLOWED = "'/ADDRESS' or '/ADDRESS NUMBER', the argument from 1 to 99, of an address outside /avserver"
+_FREE = re.compile(r"/input/[^/]+/.")
+_OURS = re.compile(r"/avserver(?!/input/[^/]+/)(/|$)")
+OSC_ALLOWED = (
+    "'/ADDRESS' or '/ADDRESS NUMBER', the argument from 1 to 99, of an address outside /avserver "
+    "or under /avserver/input/NAME/"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +73,25 @@ class Inputs:
     def hear(self, events: Iterable[Event]) -> list[Event]:
         """Take what comes from outside out of a frame's events, and put what it turns in its place.
 
-        What nobody listens to stays, and so does everything that is ours.
+        What nobody listens to stays, and so does everything that is ours but the room for others.
         """
         heard: list[Event] = []
         for event in events:
-            if event.outside and event.address in self._addresses:
-                heard += self._turns(event)
-            else:
+            free = not event.outside and _FREE.match(event.address)
+            address = ROOT + event.address if free else event.address
+            if (event.outside or free) and address in self._addresses:
+                heard += self._turns(event, address)
+            elif not free:
                 heard.append(event)
         return heard
 
-    def _turns(self, event: Event) -> list[Event]:
+    def _turns(self, event: Event, address: str) -> list[Event]:
         """Note the numbers of a message, and return what they turn. What is no number is passed over."""
         turns = []
-        for number in sorted(self._addresses[event.address]):
+        for number in sorted(self._addresses[address]):
             value = event.arguments[number - 1] if number <= len(event.arguments) else None
             if isinstance(value, (bool, int, float)) and math.isfinite(value):
-                name = f"{event.address} {number}"
+                name = f"{address} {number}"
                 self.put(f"osc {name}", float(value))
                 turns += [
                     replace(event, address=knob.target, arguments=(knob.scale.mapped(value),), outside=False)

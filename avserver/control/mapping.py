@@ -7,11 +7,11 @@ from pathlib import Path
 from avserver.control.entry import Entry
 from avserver.control.midi import knob
 from avserver.control.patch import FIXED_DIRECTION_PATCHES, Patch
-from avserver.control.routes import modulation_of, osc_knob_of
+from avserver.control.routes import modulation_of, osc_knob_of, sending_of
 from avserver.control.scenery import Named, bend_of, choir_of, direction_of, refuse_twins
 from avserver.errors import MappingError, nearest
 
-_KINDS = ("choir", "bend", "direction", "modulate", "osc", "midi")
+_KINDS = ("choir", "bend", "direction", "modulate", "osc", "midi", "send")
 
 
 def load_patch(*paths: Path | str, named: Named | None = None) -> Patch:
@@ -59,6 +59,7 @@ def _joined(texts: Sequence[tuple[str, str]], named: Named) -> Patch:
         tuple(named.pictures),
         tuple(named.pictures.values()),
         tuple(osc_knob_of(entry, params) for entry in tables["osc"]),
+        tuple(sending_of(entry) for entry in tables["send"]),
         tuple(named.files),
     )
 

@@ -126,6 +126,23 @@ class Modulation:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """A signal goes out to another program, as OSC over UDP.
+
+    Attributes:
+        drive: where it comes from and how it is scaled; its target is the address that the other program knows.
+        host: IP address.
+        port: UDP port.
+        when: sends 1 whenever what comes of the signal rises to this, instead of every change of it; None does not.
+    """
+
+    drive: Modulation
+    host: str
+    port: int
+    when: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """A whole mapping file. An empty one is valid: nothing moves but the noise, and the picture is the average one.
 
@@ -141,6 +158,7 @@ class Patch:
     pictures: tuple[Path, ...] = ()
     editions: tuple[int, ...] = ()
     osc: tuple[OscKnob, ...] = ()
+    sends: tuple[Sending, ...] = ()
     files: tuple[Path, ...] = field(default=(), compare=False)
 
     def param_table(self, models: Sequence[str] = ("default",)) -> ParamTable:
@@ -166,8 +184,9 @@ class Patch:
         return ParamTable(params)
 
     def inputs(self) -> tuple[str, ...]:
-        """Return the names of the sources outside of the music that modulations listen to."""
-        return tuple(modulation.source for modulation in self.modulations if modulation.is_from_outside)
+        """Return the names of the sources outside of the music that modulations and sendings listen to."""
+        drives = [*self.modulations, *(sending.drive for sending in self.sends)]
+        return tuple(drive.source for drive in drives if drive.is_from_outside)
 
     def direction_kinds(self) -> tuple[str, ...]:
         """Return the kinds of directions that the generator has to find."""

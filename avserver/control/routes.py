@@ -1,13 +1,17 @@
-"""Routes: reads the tables of a mapping file that say what moves what: modulations, and OSC of other programs."""
+"""Routes: reads the tables of a mapping file that say what moves what: modulations, and OSC from and to others."""
+
+import ipaddress
+import re
 
 from avserver.control.entry import Entry
 from avserver.control.inputs import OscKnob
 from avserver.control.params import Kind, ParamTable
-from avserver.control.patch import COMBINE, Modulation
+from avserver.control.patch import COMBINE, Modulation, Sending
 from avserver.control.scale import CURVES, MOST_STEPS, Scale
 from avserver.control.sources import follower_of, options_of, osc_source_of, source_of
 from avserver.errors import ParamError
 
+_DESTINATION = re.compile(r"osc (\[[^\s\]]+\]|[^\s:]+):(\d{1,5}) (/[!-~]+)")
 _SCALE_KEYS = ("input", "range", "curve", "steps", "invert")
 
 
@@ -34,6 +38,21 @@ def osc_knob_of(entry: Entry, params: ParamTable) -> OscKnob:
     return OscKnob(osc_source_of(entry, "address", entry.text_of("address")), param.address, scale)
 
 
+def sending_of(entry: Entry) -> Sending:
+    """Read a `[[send]]`."""
+    source = source_of(entry)
+    options = options_of(entry, source, ("from", "to", "when", *_SCALE_KEYS))
+    host, port, address = _destination(entry)
+    drive = Modulation(
+        source=source,
+        target=address,
+        options=options,
+        follow=follower_of(entry),
+        scale=_scale(entry, entry.pair("input"), entry.pair("range")),
+    )
+    return Sending(drive, host, port, entry.number_of("when", 0.0, -1e30, 1e30) if entry.has("when") else None)
+
+
 def target_of(entry: Entry, params: ParamTable, *, triggers: bool) -> str:
     """Read the address of a parameter; a trigger has no value that a signal could move."""
     try:
@@ -43,6 +62,20 @@ def target_of(entry: Entry, params: ParamTable, *, triggers: bool) -> str:
     if param.kind is Kind.TRIGGER and not triggers:
         raise entry.error(f"{param.address} is a trigger and has no value to modulate", "to")
     return param.address
+
+
+def _destination(entry: Entry) -> tuple[str, int, str]:
+    """Read where OSC goes. Names of hosts are not looked up: that can take seconds, and the show would stand."""
+    text = entry.text_of("to")
+    found = _DESTINATION.fullmatch(text)
+    try:
+        if not found or not 0 < int(found[2]) <= 65535:
+            raise ValueError
+        host = "127.0.0.1" if found[1] == "localhost" else str(ipaddress.ip_address(found[1].strip("[]")))
+    except ValueError:
+        allowed = "'osc IP:PORT /ADDRESS', as in 'osc 127.0.0.1:7000 /composition/layers/1/video/opacity'"
+        raise entry.error(f"to takes {allowed}, got {text!r}", "to") from None
+    return host, int(found[2]), found[3]
 
 
 def _scale(entry: Entry, ends: tuple[float, float] | None, output: tuple[float, float] | None) -> Scale:

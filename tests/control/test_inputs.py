@@ -48,6 +48,20 @@ def test_what_it_turns_has_the_place_of_the_message_and_all_else_stays(inputs):
     assert heard == [others[0], *turns(("/noise/speed", 4.0)), *others[1:]]
 
 
+def test_under_input_is_room_for_whoever_has_something_to_tell(inputs):
+    def ours(address: str, *arguments: object) -> Event:
+        return replace(says(address, *arguments), outside=False)
+
+    inputs.take(
+        ["osc /avserver/input/camera/motion 1"],
+        [OscKnob("/avserver/input/camera/centre 2", "/noise/speed", Scale((0.0, 1.0), (0.0, 8.0)))],
+    )
+    told = [ours("/input/camera/motion", 0.5), ours("/input/camera/centre", 0.0, 0.5), ours("/input/camera/flow", 1.0)]
+    heard = ours("/input/tempo", 120.0)
+    assert inputs.hear([*told, heard]) == [*turns(("/noise/speed", 4.0)), heard]
+    assert inputs.values == {"osc /avserver/input/camera/motion 1": 0.5}
+
+
 @pytest.mark.parametrize("arguments", [(), (0.5,), ("left", "right"), (0.5, math.nan), (None, (0.5, 0.5))])
 def test_what_is_no_number_is_passed_over(inputs, arguments):
     inputs.hear([says("/camera/xy", 0.0, 0.75)])
@@ -69,6 +83,9 @@ def test_one_address_may_turn_several_parameters(inputs):
         ("/avserverx", "/avserverx 1"),
         ("/avserver", None),
         ("/avserver/noise/speed", None),
+        ("/avserver/input/camera/motion 2", "/avserver/input/camera/motion 2"),
+        ("/avserver/input/tempo", None),
+        ("/avserver/input/camera/", None),
         ("/a 0", None),
         ("/a/", None),
         ("/a*", None),

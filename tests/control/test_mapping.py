@@ -29,6 +29,7 @@ BEND = '[[bend]]\nname = "z"\nlayer = "b8"\ntransform = "zoom"\n'
 DIRECTION = '[[direction]]\nname = "pose"\nfrom = "ganspace"\nnumber = 2\n'
 MODULATE = BEND + '[[modulate]]\nfrom = "drums.mid.dip"\nto = "/bend/z/amount"\n'
 MIDI = '[[midi]]\nport = "nano"\ncontrol = "cc 1 7"\nto = "/noise/strength"\n'
+SEND = '[[send]]\nfrom = "drums.low.peaks"\nto = "osc 127.0.0.1:7000 /composition/columns/4/connect"\nwhen = 0.5\n'
 
 
 def parse(text: str) -> Patch:
@@ -180,6 +181,16 @@ def test_a_level_may_be_followed_and_an_oscillator_swings_with_the_beat():
     options = [modulation.options for modulation in modulations]
     assert options == [LfoOptions(4.0, 0.5, 7), None, LfoOptions(1.0, 0.0, 0), LfoOptions(60.0)]
     assert [modulation.follow for modulation in modulations] == [None, FollowerOptions(0.0, 0.5), None, None]
+
+
+@pytest.mark.parametrize(
+    ("to", "host"),
+    [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("192.168.1.20", "192.168.1.20"), ("[::1]", "::1")],
+)
+def test_a_signal_is_sent_where_somebody_is_named(to, host):
+    (sending,) = parse(SEND.replace("127.0.0.1", to)).sends
+    assert (sending.host, sending.port, sending.when) == (host, 7000, 0.5)
+    assert (sending.drive.source, sending.drive.target) == ("drums.low.peaks", "/composition/columns/4/connect")
 
 
 def test_an_empty_file_is_a_patch_without_choirs():
@@ -506,6 +517,26 @@ BAD = {
         + BEND.replace('"z"', '"y"')
         + '[[midi]]\n[[ bend ]]\n"layer"="b5"\ntransform="zoom"\nname="z"\n',
         "x.toml, line 8: layer does not know 'b5'",
+    ),
+    "something sent to nowhere": (
+        SEND.replace("127.0.0.1:7000 ", ""),
+        "x.toml, line 3: to takes 'osc IP:PORT /ADDRESS'",
+    ),
+    "something sent to a name that would have to be looked up": (
+        SEND.replace("127.0.0.1", "resolume.local"),
+        "x.toml, line 3: to takes 'osc IP:PORT /ADDRESS'",
+    ),
+    "something sent to a port that is none": (
+        SEND.replace("7000", "70000"),
+        "x.toml, line 3: to takes 'osc IP:PORT /ADDRESS'",
+    ),
+    "something sent of nothing": (
+        SEND.replace("peaks", "peak"),
+        "x.toml, line 2: from does not know 'drums.low.peak'",
+    ),
+    "an unknown key of a sending": (
+        SEND + 'combine = "max"\n',
+        "x.toml, line 5: [[send]] has no key 'combine'",
     ),
     "no TOML": ("[[choir]]\nname = \n", "x.toml is not valid TOML: Invalid value (at line 2, column 8)"),
     "brackets without end": ("a = " + "[" * 100_000, "x.toml is not valid TOML: "),

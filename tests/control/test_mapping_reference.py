@@ -25,6 +25,7 @@ def test_its_examples_play(tmp_path):
     assert [modulation.source for modulation in patch.modulations] == ["drums.mid.dip", "osc /camera/xy 2"]
     assert [knob.target for knob in patch.osc] == ["/latent/truncation_psi"]
     assert [knob.target for knob in patch.midi] == ["/noise/speed", "/grade/hue", "/preset/recall"]
+    assert [(sending.port, sending.when) for sending in patch.sends] == [(7000, None), (7000, 0.5)]
 
 
 def test_it_leaves_nothing_out():
