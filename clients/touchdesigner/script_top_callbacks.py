@@ -110,6 +110,7 @@ class Reader:
     def __init__(self, settings):
         self.settings = settings
         self.problem = ""
+        self._failed = False
         self.header = None
         self.latency_ms = 0.0
         self._buffers = Buffers()
@@ -121,8 +122,8 @@ class Reader:
 
     @property
     def has_ended(self):
-        """Whether it ended because nobody asked; with a problem it stays, to be shown."""
-        return not self._thread.is_alive() and not self.problem
+        """Whether it ended because nobody asked; one that failed stays, for its problem to be shown."""
+        return not self._thread.is_alive() and not self._failed
 
     def stop(self):
         """Have it end, soon."""
@@ -153,8 +154,8 @@ class Reader:
                 self._read_memory()
             else:
                 self._read_zeromq()
-        except (ImportError, OSError, ValueError, KeyError) as error:  # OSError: pyzmq's errors are some, too
-            self.problem = f"{type(error).__name__}: {error}"
+        except (ImportError, OSError, ValueError, KeyError, struct.error) as error:
+            self.problem, self._failed = f"{type(error).__name__}: {error}", True
 
     def _wanted(self):
         return not self._stopped.is_set() and time.monotonic() - self._asked_s < IDLE_S

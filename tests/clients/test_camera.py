@@ -186,7 +186,7 @@ def test_a_server_hears_a_film(tiny_model, tmp_path):
     assert values["motion"][-1] == 0.0
     assert np.median(values["direction"]) > 0.9
     centres = [value for address, (value,) in messages if address == "/centre"]
-    assert centres[1] < 0.3
+    assert min(centres) < centres[-1] - 0.2
     assert centres[-1] == pytest.approx((20 + 4 * 44 + SIDE / 2) / WIDTH, abs=0.05)
     assert status is not None
     assert status["osc_failed"] == 0  # what no mapping listens to, such as /speed, is no mistake
