@@ -34,8 +34,8 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.installed
 
-# What tests use beside Python: a real browser (its driver needs libatomic), what makes the music to learn from, and a
-# JACK server, which needs no sound card.
+# What tests use beside Python: a real browser (its driver needs libatomic), what makes the music to learn from, a JACK
+# server, which needs no sound card, and Node for its client, whose package brings the library with it.
 .PHONY: test-programs
 test-programs:
 	@{ command -v chromium-headless-shell && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null \
@@ -44,6 +44,9 @@ test-programs:
 		|| sh .ci/apt fluidsynth mma timgm6mb-soundfont
 	@{ command -v jackd && /sbin/ldconfig -p | grep libportaudio.so.2; } >/dev/null || sh .ci/apt jackd2 libportaudio2
 	@{ command -v gcc && test -e /usr/include/linux/videodev2.h; } >/dev/null || sh .ci/apt gcc libc6-dev
+	@{ command -v node && command -v npm; } >/dev/null || sh .ci/apt nodejs npm
+	@{ test -e clients/node/node_modules/.package-lock.json && test ! clients/node/package-lock.json -nt \
+		clients/node/node_modules/.package-lock.json; } || npm ci --prefix clients/node --ignore-scripts --no-audit --no-fund --loglevel=error
 
 # Names, versions and hashes of everything that is installed; needs uv.
 lock:

@@ -34,6 +34,23 @@ def outside_name(host: str) -> str:
         return str(probe.getsockname()[0])
 
 
+def refuse_exposed(host: str, insecure: bool, *, name: str, section: str, why: str) -> None:
+    """Refuse a host that other machines reach, unless the show file says `insecure`. Raises ConfigError.
+
+    Args:
+        host: a name or an IP address.
+        insecure: whether it was asked for.
+        name: what listens there, for messages.
+        section: of the show file, for messages.
+        why: what others could do there, for messages.
+    """
+    if not insecure and not is_loopback(host):
+        raise ConfigError(
+            f"{name} on {host} can be reached by other machines, where {why}; allowed: 127.0.0.1, ::1, localhost, "
+            f"or any with insecure = true in [{section}]"
+        )
+
+
 def bound_socket(host: str, port: int, kind: socket.SocketKind, *, name: str, choose: str) -> socket.socket:
     """Return a socket of that kind, bound to host:port (port 0: a free one).
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from avserver.commands import control, doctor, listen, measure, models, serve
+from avserver.commands import control, doctor, keys, listen, measure, models, serve
 from avserver.errors import UserError
 
 
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_listen(
         commands.add_parser("listen", help="listen to a song: what is heard in it, and a picture of that")
     )
+    keys.add_keys(commands.add_parser("keys", help="make keys that say who may have the frames"))
     doctor.add_doctor(
         commands.add_parser("doctor", help="say what works on this machine, and what to do about the rest")
     )

@@ -141,11 +141,15 @@ class MappingSettings:
 
 @dataclass(frozen=True, slots=True)
 class OscSettings:
-    """Where OSC is listened for: over UDP, and with `tcp` on the TCP port of the same number too (SLIP frames)."""
+    """Where OSC is listened for: over UDP, and with `tcp` on the TCP port of the same number too (SLIP frames).
+
+    A host that other machines reach is listened on only with `insecure = true`: anybody there may turn everything.
+    """
 
     host: str = "127.0.0.1"
     port: int = 9000
     tcp: bool = True
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         _within("osc.port", self.port, 0, 65535)
@@ -170,12 +174,16 @@ class MidiSettings:
 
 @dataclass(frozen=True, slots=True)
 class OscQuerySettings:
-    """Where programs look up what can be turned (HTTP, WebSocket); `announce` tells them by zeroconf where that is."""
+    """Where programs look up what can be turned (HTTP, WebSocket); `announce` tells them by zeroconf where that is.
+
+    A host that other machines reach is listened on only with `insecure = true`: anybody there may turn everything.
+    """
 
     enabled: bool = True
     host: str = "127.0.0.1"
     port: int = 9001
     announce: bool = True
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         _within("oscquery.port", self.port, 0, 65535)
@@ -373,6 +381,8 @@ def _relative_to(show: Show, folder: Path) -> Show:
     if show.failsafe.picture not in ("hold", "fade"):
         show = change(show, "failsafe", picture=str(folder / Path(show.failsafe.picture).expanduser()))
     show = change(show, "presets", path=str(folder / Path(show.presets.path).expanduser()))
+    output = tuple(settings.relative_to(folder) for settings in show.output)
+    show = dataclasses.replace(show, zeromq=show.zeromq.relative_to(folder), output=output)
     mappings = [
         name if is_bundled_mapping(name) else str(folder / Path(name).expanduser())
         for name in (show.mapping.path, *show.mapping.also)

@@ -123,18 +123,22 @@ class Frame:
     audio_ns: int = 0
     flags: Flags = Flags.NONE
 
-    def header(self, published_ns: int) -> FrameHeader:
-        """Return the header of this frame as raw RGB8, published at `published_ns` (Unix)."""
-        height, width, channels = self.pixels.shape
+    def header(self, published_ns: int, pixel_format: str = "RGB8", size_bytes: int | None = None) -> FrameHeader:
+        """Return the header of this frame, published at `published_ns` (Unix).
+
+        `size_bytes` is that of the payload, and has to be given for JPEG; raw rows follow each other without gaps.
+        """
+        height, width, _ = self.pixels.shape
+        row_bytes = width * BYTES_PER_PIXEL.get(pixel_format, 0)
         return FrameHeader(
             width_px=width,
             height_px=height,
-            pixel_format="RGB8",
-            row_bytes=width * channels,
+            pixel_format=pixel_format,
+            row_bytes=row_bytes,
             index=self.index,
             t_s=self.t_s,
             published_ns=published_ns,
             audio_ns=self.audio_ns,
             flags=self.flags,
-            size_bytes=self.pixels.nbytes,
+            size_bytes=row_bytes * height if size_bytes is None else size_bytes,
         )

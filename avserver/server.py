@@ -306,7 +306,7 @@ class Server:
 
     def _open_osc(self, stack: ExitStack, table: ParamTable, commands: Mapping[str, Command]) -> None:
         osc, oscquery = self._show.osc, self._show.oscquery
-        self._osc = OscServer(osc.host, osc.port, self._queue, tcp=osc.tcp)
+        self._osc = OscServer(osc.host, osc.port, self._queue, tcp=osc.tcp, insecure=osc.insecure)
         stack.callback(self._osc.close)
         self._oscquery: OscQuery | None = None
         if oscquery.enabled:
@@ -319,6 +319,7 @@ class Server:
                 values=lambda: self._desk.values,
                 queue=self._queue,
                 announced=oscquery.announce,
+                insecure=oscquery.insecure,
             )
             stack.callback(self._oscquery.close)
 

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from avserver.addresses import bound_socket
+from avserver.addresses import bound_socket, refuse_exposed
 from avserver.control.events import EventQueue
 from avserver.control.osc_intake import OscIntake, OscPeer
 from avserver.control.osc_packet import encode
@@ -39,10 +39,12 @@ class OscServer:
         address: (host, port) as bound.
         unsent: answers that the network did not take.
 
-    Raises AddressInUse if somebody has the port, ConfigError if the address is not one to listen on.
+    Raises AddressInUse if somebody has the port, ConfigError if the address is not one to listen on, or one that other
+    machines reach without `insecure`.
     """
 
-    def __init__(self, host: str, port: int, queue: EventQueue, *, tcp: bool = False) -> None:
+    def __init__(self, host: str, port: int, queue: EventQueue, *, tcp: bool = False, insecure: bool = False) -> None:
+        refuse_exposed(host, insecure, name="OSC", section="osc", why="anybody may turn everything")
         choose = "--osc-port or [osc] port"
         self._socket = bound_socket(host, port, socket.SOCK_DGRAM, name="OSC", choose=choose)
         self._socket.setblocking(False)

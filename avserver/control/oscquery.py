@@ -7,7 +7,7 @@ over a WebSocket, and hears changes of what it listens to. All of it lives in a 
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from avserver.addresses import bound_socket
+from avserver.addresses import bound_socket, refuse_exposed
 from avserver.control.desk import Command
 from avserver.control.events import EventQueue
 from avserver.control.osc_intake import OscIntake
@@ -32,11 +32,13 @@ class OscQuery:
         values: asked, from the web thread, for where the knobs stand; what it returns must not change any more.
         queue: takes events.
         announced: whether the network is told.
+        insecure: allow a host that other machines reach, where anybody may turn everything.
 
     Attributes:
         address: (host, port) as bound.
 
-    Raises AddressInUse if somebody has the port, ConfigError if the address is not one to listen on.
+    Raises AddressInUse if somebody has the port, ConfigError if the address is not one to listen on, or one that other
+    machines reach without `insecure`.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class OscQuery:
         values: Callable[[], Mapping[str, Value]],
         queue: EventQueue,
         announced: bool = True,
+        insecure: bool = False,
     ) -> None:
+        refuse_exposed(host, insecure, name="OSCQuery", section="oscquery", why="anybody may turn everything")
         self._commands = {address: (command.types, command.description) for address, command in commands.items()}
         self._host = host
         self._osc = osc

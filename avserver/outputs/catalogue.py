@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from avserver.errors import ConfigError
 from avserver.outputs.output import Output
@@ -41,10 +42,18 @@ def make_output(settings: OutputSettings, name: str, stage: Stage) -> Output:
     """Return an output called `name` that is not open yet. Raises ConfigError if it cannot be."""
     match settings:
         case ZeroMqSettings():
+            from avserver.outputs.keys import read_server_keys
             from avserver.outputs.zeromq import ZeroMqOutput
 
             return ZeroMqOutput(
-                settings.address, insecure=settings.insecure, name=name, shape=settings.shape, fps=settings.fps
+                settings.address,
+                pixel_format=settings.format,
+                quality=settings.quality,
+                keys=read_server_keys(Path(settings.keys)) if settings.keys else None,
+                insecure=settings.insecure,
+                name=name,
+                shape=settings.shape,
+                fps=settings.fps,
             )
         case SharedMemorySettings():
             from avserver.outputs.shared_memory import SharedMemoryOutput

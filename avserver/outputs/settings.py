@@ -1,10 +1,12 @@
 """What can be settled about outputs in a show file: a dataclass for each kind, the one home of its defaults."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from avserver.errors import ConfigError
-from avserver.frame import BYTES_PER_PIXEL
+from avserver.frame import BYTES_PER_PIXEL, PIXEL_FORMATS
 from avserver.outputs.shape import FITS, Shape
 
 
@@ -41,13 +43,36 @@ class OutputSettings:
         """The size of its own, None if it has none."""
         return Shape(self.width_px, self.height_px, self.fit) if self.width_px else None
 
+    def relative_to(self, folder: Path) -> Self:
+        """Return the settings with their file names, if any, made relative to `folder`, where the show file lies."""
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroMqSettings(OutputSettings):
-    """A ZeroMQ PUB socket; without an address, none. Other than loopback and ipc only with `insecure = true`."""
+    """A ZeroMQ PUB socket; without an address, none.
+
+    `format` is RGB8, RGBA, BGRA or JPEG, of that `quality`. With `keys`, a file that `avserver keys new` wrote or the
+    folder it lies in, only clients with a key of theirs get frames, and encrypted. Without, addresses other than
+    loopback and ipc are served only with `insecure = true`, to anybody.
+    """
 
     address: str = "tcp://127.0.0.1:5555"
+    format: str = "RGB8"
+    quality: int = 90
+    keys: str = ""
     insecure: bool = False
+
+    def __post_init__(self) -> None:
+        OutputSettings.__post_init__(self)  # super() does not know classes with slots
+        if self.format not in PIXEL_FORMATS:
+            raise ConfigError(f"format of a zeromq output is one of {', '.join(PIXEL_FORMATS)}, got {self.format!r}")
+        if not 1 <= self.quality <= 100:
+            raise ConfigError(f"quality of a zeromq output is a number from 1 to 100, got {self.quality}")
+
+    def relative_to(self, folder: Path) -> Self:
+        """Return the settings with `keys` made relative to `folder`."""
+        return dataclasses.replace(self, keys=str(folder / Path(self.keys).expanduser())) if self.keys else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

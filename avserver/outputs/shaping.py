@@ -51,9 +51,10 @@ def shaped(pixels: Pixels, shape: Shape) -> Pixels:
     return canvas
 
 
-def with_alpha(pixels: Pixels, order: str) -> Pixels:
-    """Return pixels (h, w, 3), RGB, as a new (h, w, 4): order `RGBA` or `BGRA`, alpha 255."""
-    return _bytes(cv2.cvtColor(pixels, {"RGBA": cv2.COLOR_RGB2RGBA, "BGRA": cv2.COLOR_RGB2BGRA}[order]))
+def with_alpha(pixels: Pixels, order: str, out: Pixels | None = None) -> Pixels:
+    """Return pixels (h, w, 3), RGB, as (h, w, 4): order `RGBA` or `BGRA`, alpha 255; in `out` if given, else new."""
+    code = {"RGBA": cv2.COLOR_RGB2RGBA, "BGRA": cv2.COLOR_RGB2BGRA}[order]
+    return _bytes(cv2.cvtColor(pixels, code, dst=out))
 
 
 def _resized(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -4,19 +4,26 @@ import contextlib
 import errno
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import zmq
 
 from avserver.addresses import ipc_path, is_loopback, refuse_taken_path
 from avserver.errors import AddressInUse, ConfigError
-from avserver.frame import Frame
+from avserver.frame import BYTES_PER_PIXEL, HEADER_SIZE, PIXEL_FORMATS, Frame
+from avserver.outputs.jpeg import jpeg
+from avserver.outputs.keys import ServerKeys
 from avserver.outputs.output import Output
 from avserver.outputs.shape import Shape
+from avserver.outputs.shaping import with_alpha
+from avserver.outputs.zeromq_door import Door
 
-# A subscriber that stalls holds back at most so many frames here; then it misses some.
-SEND_QUEUE_FRAMES = 4
+# A subscriber that stalls, or whose network is too slow, holds back at most so many frames here; then it misses some.
+SEND_QUEUE_FRAMES = 2
 _ANOTHER = "choose another with --zeromq or [zeromq] address"
 _ALLOWED = "allowed: tcp://HOST:PORT with an address of this machine, ipc://PATH"
 _TCP = re.compile(r"tcp://(?P<host>[^:]+|\[[0-9A-Fa-f:.]+\]):(?P<port>\d+|\*)")
@@ -29,24 +36,42 @@ class ZeroMqOutput(Output):
 
     Args:
         address: `tcp://host:port` (port `*` or 0 for a free one) or `ipc://path` (`ipc://*` for one made up).
-        insecure: allow addresses that other machines reach, where anybody may look.
+        pixel_format: one of PIXEL_FORMATS.
+        quality: of JPEG, in [1, 100].
+        keys: only clients with a key of these get frames, and encrypted; None: whoever connects.
+        insecure: allow addresses that other machines reach without keys, where anybody may look.
         name, shape, fps: see `Output`.
 
     Attributes:
         address: as given, and as bound once open.
 
-    Raises ConfigError for an address of another kind, or one that other machines reach without `insecure`;
-    `open` raises AddressInUse if somebody has the address.
+    Raises ConfigError for an address of another kind, or one that other machines reach without `keys` or `insecure`,
+    and for an unknown format; `open` raises AddressInUse if somebody has the address.
     """
 
     SURVIVES: ClassVar[tuple[type[Exception], ...]] = (zmq.ZMQError,)
 
     def __init__(
-        self, address: str, *, insecure: bool = False, name: str = "", shape: Shape | None = None, fps: float = 0.0
+        self,
+        address: str,
+        *,
+        pixel_format: str = "RGB8",
+        quality: int = 90,
+        keys: ServerKeys | None = None,
+        insecure: bool = False,
+        name: str = "",
+        shape: Shape | None = None,
+        fps: float = 0.0,
     ) -> None:
         super().__init__(name or f"zeromq {address}", shape=shape, fps=fps)
-        _check(address, insecure)
+        _check(address, exposed=insecure or keys is not None)
+        if pixel_format not in PIXEL_FORMATS:
+            raise ConfigError(f"ZeroMQ sends {', '.join(PIXEL_FORMATS)}, got {pixel_format!r}")
         self.address = address
+        self._format, self._quality = pixel_format, quality
+        self._is_encrypted = keys is not None
+        self._door = Door(keys)
+        self._encoded: tuple[npt.NDArray[np.uint8], bytes] | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._file: tuple[Path, int] | None = None
@@ -54,7 +79,7 @@ class ZeroMqOutput(Output):
     @property
     def where(self) -> str:
         """The address, as bound."""
-        return f"{self.address} (ZeroMQ PUB)"
+        return f"{self.address} (ZeroMQ PUB, {self._format}{', encrypted' if self._is_encrypted else ''})"
 
     def _open(self) -> None:
         refuse_taken_path(self.address, choose="--zeromq or [zeromq] address")
@@ -63,6 +88,7 @@ class ZeroMqOutput(Output):
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, SEND_QUEUE_FRAMES)
         self._socket.setsockopt(zmq.IPV6, "[" in self.address)
+        self._door.open(self._context, self._socket)
         try:
             self._socket.bind(self.address)
         except zmq.ZMQError as err:
@@ -77,10 +103,27 @@ class ZeroMqOutput(Output):
 
     def _send(self, frame: Frame) -> None:
         assert self._socket is not None
-        header = frame.header(published_ns=time.time_ns()).pack()
+        self._door.attend()
         # A message of its own, never written again: ZeroMQ may go on reading it after send has returned.
-        message = b"".join((header, frame.pixels.data))
+        message: bytes | memoryview = (
+            self._jpeg_message(frame) if self._format == "JPEG" else _message(frame, self._format)
+        )
         self._socket.send(message, flags=zmq.DONTWAIT, copy=False)
+
+    def _jpeg_message(self, frame: Frame) -> bytes:
+        if self._encoded is None or self._encoded[0] is not frame.pixels:  # a repeated frame is not encoded again
+            self._encoded = (frame.pixels, jpeg(frame.pixels, self._quality))
+        picture = self._encoded[1]
+        return frame.header(time.time_ns(), "JPEG", len(picture)).pack() + picture
+
+    def _status(self) -> Mapping[str, str | float | int]:
+        return {
+            "address": self.address,
+            "format": self._format,
+            "encrypted": int(self._is_encrypted),
+            "subscribers": self._door.present,
+            "refused": self._door.refused,
+        }
 
     def _close(self) -> None:
         self._release()
@@ -93,19 +136,34 @@ class ZeroMqOutput(Output):
     def _release(self) -> None:
         assert self._socket is not None
         assert self._context is not None
+        self._door.close(self._socket)
         self._socket.close(linger=0)
         self._context.term()
 
 
-def _check(address: str, insecure: bool) -> None:
-    """Raise ConfigError if the address is not one to publish at."""
+def _message(frame: Frame, pixel_format: str) -> memoryview:
+    """Return header and pixels in one piece; converting them is the only copy that is made."""
+    height, width, _ = frame.pixels.shape
+    channels = BYTES_PER_PIXEL[pixel_format]
+    message = np.empty(HEADER_SIZE + height * width * channels, np.uint8)
+    rows = message[HEADER_SIZE:].reshape(height, width, channels)
+    if pixel_format == "RGB8":
+        rows[:] = frame.pixels
+    else:
+        with_alpha(frame.pixels, pixel_format, out=rows)
+    message[:HEADER_SIZE] = np.frombuffer(frame.header(time.time_ns(), pixel_format).pack(), np.uint8)
+    return message.data
+
+
+def _check(address: str, *, exposed: bool) -> None:
+    """Raise ConfigError if the address is not one to publish at; `exposed`: others may reach it."""
     if address.startswith("ipc://") and len(address) > len("ipc://"):
         return
     found = _TCP.fullmatch(address)
     if not found or (found["port"] != "*" and int(found["port"]) > 65535):
         raise ConfigError(f"ZeroMQ cannot listen at {address!r}; {_ALLOWED}")
-    if not insecure and not is_loopback(found["host"]):
+    if not exposed and not is_loopback(found["host"]):
         raise ConfigError(
             f"ZeroMQ address {address} can be reached by other machines, where anybody may look; allowed: ipc://, "
-            "tcp://127.0.0.1, or any with insecure = true in [zeromq]"
+            "tcp://127.0.0.1, any with keys (avserver keys new), or any with insecure = true in [zeromq]"
         )

@@ -24,12 +24,13 @@ def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--address", default="tcp://127.0.0.1:5555", help="of the ZeroMQ output")
+    parser.add_argument("--keys", help="the client's keys, if the output has some")
     parser.add_argument("--count", type=int, default=1, help="how many frames to save")
     parser.add_argument("--folder", type=Path, default=Path(), help="where to")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a frame")
     parser.add_argument("--show", action="store_true", help="show them in a window instead")
     arguments = parser.parse_args()
-    with Frames(arguments.address, timeout_s=arguments.timeout) as frames:
+    with Frames(arguments.address, timeout_s=arguments.timeout, keys=arguments.keys) as frames:
         try:
             show(frames) if arguments.show else save(frames, arguments.folder, arguments.count)
         except TimeoutError as error:

@@ -20,6 +20,7 @@ from avserver.control.fixed_params import FIXED
 from avserver.control.osc import OscServer
 from avserver.control.params import ParamTable
 from avserver.frame import Flags, Frame, FrameHeader
+from avserver.outputs.keys import read_server_keys, write_new_keys
 from avserver.outputs.zeromq import ZeroMqOutput
 
 FOLDER = Path(__file__).parents[2] / "clients" / "python"
@@ -123,7 +124,10 @@ def message(pixel_format: str, payload: bytes, width_px: int, height_px: int, ro
     return header.pack() + payload
 
 
-def test_every_pixel_format_is_read(client: ModuleType) -> None:
+@pytest.mark.parametrize("decoder", ["simplejpeg", "Pillow"])
+def test_every_pixel_format_is_read(client: ModuleType, monkeypatch: pytest.MonkeyPatch, decoder: str) -> None:
+    if decoder == "Pillow":
+        monkeypatch.setitem(sys.modules, "simplejpeg", None)
     rgba = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
     _, image = client.decode(message("RGBA", rgba.tobytes(), 3, 2, 12))
     np.testing.assert_array_equal(image, rgba)
@@ -151,6 +155,7 @@ def test_every_pixel_format_is_read(client: ModuleType) -> None:
         message("RGB8", bytes(48), 4, 4, 12) + b"x",
         message("RGB8", bytes(16), 4, 4, 4),
         message("UYVY", bytes(32), 4, 4, 8),
+        message("JPEG", bytes(100), 4, 4, 0),
     ],
 )
 def test_what_is_not_a_frame_is_refused(client: ModuleType, wrong: bytes) -> None:
@@ -199,3 +204,18 @@ def test_saving_says_when_nobody_is_there() -> None:
     done = run("--address", "tcp://127.0.0.1:9", "--timeout", "0.2")
     assert done.returncode == 1
     assert done.stderr == "no frame from tcp://127.0.0.1:9 in 0.2 s: is avserver running?\n"
+
+
+def test_keys_open_what_is_encrypted(client: ModuleType, tmp_path: Path) -> None:
+    files = write_new_keys("wall", tmp_path / "right")
+    wrong = write_new_keys("wall", tmp_path / "wrong")
+    with ZeroMqOutput("tcp://127.0.0.1:*", keys=read_server_keys(files.server), pixel_format="JPEG") as output:
+        repeater = Repeater(lambda index: output.send(frame(index)))
+        try:
+            with client.Frames(output.address, timeout_s=5, keys=files.client) as frames:
+                header, image = frames.read()
+            assert (header.pixel_format, image.shape) == (b"JPEG", (12, 16, 3))
+            with client.Frames(output.address, timeout_s=0.5, keys=wrong.client) as frames, pytest.raises(TimeoutError):
+                frames.read()
+        finally:
+            repeater.stop()

@@ -204,7 +204,19 @@ def test_a_port_in_use_is_told(server: OscServer, queue: EventQueue) -> None:
 @pytest.mark.parametrize(("host", "port"), [("no.such.host.invalid", 9000), ("8.8.8.8", 0)])
 def test_an_address_that_is_not_ours_is_told(queue: EventQueue, host: str, port: int) -> None:
     with pytest.raises(ConfigError, match=f"^OSC cannot listen on {host}:{port}: "):
-        OscServer(host, port, queue)
+        OscServer(host, port, queue, insecure=True)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "rack.local", "::"])
+def test_a_host_that_others_reach_needs_to_be_asked_for(queue: EventQueue, host: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^OSC on {host} can be reached by .* insecure = true in \[osc\]$"):
+        OscServer(host, 0, queue)
+
+
+def test_with_insecure_others_reach_it(queue: EventQueue) -> None:
+    server = OscServer("0.0.0.0", 0, queue, insecure=True)
+    assert server.address[0] == "0.0.0.0"
+    server.close()
 
 
 def test_a_port_that_is_none_is_told(queue: EventQueue) -> None:

@@ -28,7 +28,7 @@ from avserver.control.oscquery_announcement import OSC_TYPE, OSCQUERY_TYPE
 from avserver.control.oscquery_site import MAX_LISTENERS
 from avserver.control.params import Kind, ParamTable
 from avserver.control.patch_params import bend_params, choir_params
-from avserver.errors import AddressInUse
+from avserver.errors import AddressInUse, ConfigError
 
 TABLE = ParamTable(
     [
@@ -342,3 +342,9 @@ def test_a_port_in_use_is_told(show: Show) -> None:
     port = show.oscquery.address[1]
     with pytest.raises(AddressInUse, match=f"^OSCQuery port {port} on 127.0.0.1 is in use; choose .*--oscquery-port"):
         OscQuery("127.0.0.1", port, osc=show.osc.address, parameters=(), commands={}, values=dict, queue=show.queue)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "rack.local", "::"])
+def test_a_host_that_others_reach_needs_to_be_asked_for(show: Show, host: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^OSCQuery on {host} can .* insecure = true in \[oscquery\]$"):
+        OscQuery(host, 0, osc=show.osc.address, parameters=(), commands={}, values=dict, queue=show.queue)

@@ -1,5 +1,7 @@
 """Frames over real ZeroMQ sockets."""
 
+import io
+import json
 import os
 import re
 import signal
@@ -9,14 +11,25 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import zmq
+from PIL import Image
 
+from avserver.config import load_show
 from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import HEADER_SIZE, Flags, Frame, FrameHeader
+from avserver.outputs.catalogue import Stage, make_output
+from avserver.outputs.keys import read_server_keys, write_new_keys
+from avserver.outputs.settings import ZeroMqSettings
 from avserver.outputs.zeromq import ZeroMqOutput
+
+# A picture that JPEG is fit for: it gets brighter and greener to the right, redder downwards.
+SLOPE = np.stack([np.mgrid[0:48, 0:64][0] * 5, np.mgrid[0:48, 0:64][1] * 4, np.full((48, 64), 90)], axis=-1).astype(
+    np.uint8
+)
 
 
 def frame(index: int, size_px: int = 16) -> Frame:
@@ -35,7 +48,7 @@ class Subscribe:
         self._context = zmq.Context()
         self._sockets: list[Socket] = []
 
-    def __call__(self, address: str, **options: int) -> Socket:
+    def __call__(self, address: str, **options: Any) -> Socket:
         sub = self._context.socket(zmq.SUB)
         for name, value in {"RCVTIMEO": 2000, **options}.items():
             sub.setsockopt(getattr(zmq, name), value)
@@ -210,3 +223,111 @@ def test_a_path_that_cannot_be_is_told(tmp_path: Path) -> None:
         ZeroMqOutput(f"ipc://{tmp_path}/{'x' * 150}").open()
     with pytest.raises(ConfigError, match="Cannot assign"):
         ZeroMqOutput("tcp://8.8.8.8:*", insecure=True).open()
+
+
+@pytest.mark.parametrize(("pixel_format", "channels"), [("RGBA", [0, 1, 2]), ("BGRA", [2, 1, 0])])
+def test_alpha_is_added_in_the_order_that_is_asked_for(
+    subscribe: Subscribe, pixel_format: str, channels: list[int]
+) -> None:
+    with ZeroMqOutput("tcp://127.0.0.1:*", pixel_format=pixel_format) as output:
+        message = send_until_heard(output, subscribe(output.address))
+    header = FrameHeader.unpack(message)
+    assert (header.pixel_format, header.row_bytes, header.size_bytes) == (pixel_format, 64, 1024)
+    image = np.frombuffer(message, np.uint8, offset=HEADER_SIZE).reshape(16, 16, 4)
+    np.testing.assert_array_equal(image[..., channels], frame(header.index).pixels)
+    assert (image[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("encoder", ["simplejpeg", "Pillow"])
+def test_jpeg_is_a_picture_of_the_frame(subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch, encoder: str) -> None:
+    if encoder == "Pillow":
+        monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    sizes = []
+    for quality in (95, 20):
+        with ZeroMqOutput("tcp://127.0.0.1:*", pixel_format="JPEG", quality=quality) as output:
+            sub = subscribe(output.address)
+            while not sub.poll(10):
+                output.send(Frame(pixels=SLOPE, index=1, t_s=0.0))
+            message = bytes(sub.recv())
+        header = FrameHeader.unpack(message)
+        assert (header.pixel_format, header.row_bytes, header.width_px, header.height_px) == ("JPEG", 0, 64, 48)
+        assert header.size_bytes == len(message) - HEADER_SIZE
+        image = np.asarray(Image.open(io.BytesIO(message[HEADER_SIZE:])), int)
+        assert np.abs(image - SLOPE).mean() < 6
+        sizes.append(header.size_bytes)
+    assert sizes[0] > sizes[1]
+
+
+def test_outputs_of_one_show_have_sizes_and_formats_of_their_own(subscribe: Subscribe, tmp_path: Path) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text(
+        '[zeromq]\naddress = "tcp://127.0.0.1:*"\nformat = "BGRA"\n'
+        f'[[output]]\nkind = "zeromq"\nname = "ipc"\naddress = "ipc://{tmp_path}/frames"\n'
+        'format = "JPEG"\nwidth_px = 32\nheight_px = 8\n',
+        encoding="utf-8",
+    )
+    got = []
+    for name, settings in load_show(show).outputs:
+        output = make_output(settings, name, Stage(30, 16, 16))
+        assert isinstance(output, ZeroMqOutput)
+        with output:
+            header = FrameHeader.unpack(send_until_heard(output, subscribe(output.address)))
+            got.append((header.pixel_format, header.width_px, header.height_px))
+    assert got == [("BGRA", 16, 16), ("JPEG", 32, 8)]
+
+
+def test_subscribers_are_counted(subscribe: Subscribe) -> None:
+    def count(output: ZeroMqOutput, wanted: int) -> None:
+        for _ in range(200):
+            output.send(frame(0))
+            time.sleep(0.01)
+            if output.status()["subscribers"] == wanted:
+                return
+        raise AssertionError(f"{output.status()['subscribers']} subscribers, not {wanted}")
+
+    with ZeroMqOutput("tcp://127.0.0.1:*") as output:
+        count(output, 0)
+        subs = [subscribe(output.address) for _ in range(2)]
+        count(output, 2)
+        subs[0].close(linger=0)
+        count(output, 1)
+        assert output.status()["refused"] == 0
+
+
+def test_only_clients_with_a_key_get_frames(subscribe: Subscribe, tmp_path: Path) -> None:
+    files, strangers = write_new_keys("wall", tmp_path / "keys"), write_new_keys("stranger", tmp_path / "others")
+    own, other = json.loads(files.client.read_text()), json.loads(strangers.client.read_text())
+
+    def curve(server: str, pair: dict[str, str]) -> dict[str, bytes]:
+        given = {"CURVE_SERVERKEY": server, "CURVE_PUBLICKEY": pair["public"], "CURVE_SECRETKEY": pair["secret"]}
+        return {name: key.encode() for name, key in given.items()}
+
+    # With keys an address that others reach is allowed.
+    with ZeroMqOutput("tcp://0.0.0.0:*", keys=read_server_keys(tmp_path / "keys")) as output:
+        address = output.address.replace("0.0.0.0", "127.0.0.1")
+        refused = 0
+        for options in (curve(own["server"], other), curve(other["server"], own), {}):
+            sub = subscribe(address, **options)
+            for _ in range(300):
+                output.send(frame(0))
+                time.sleep(0.01)
+                if int(output.status()["refused"]) > refused:
+                    break
+            assert int(output.status()["refused"]) > refused
+            assert not sub.poll(0)
+            sub.close(linger=0)
+            time.sleep(0.1)  # attempts that are under way
+            output.send(frame(0))
+            time.sleep(0.1)
+            refused = int(output.status()["refused"])
+        message = send_until_heard(output, subscribe(address, **curve(own["server"], own)))
+        assert message[HEADER_SIZE:] == frame(FrameHeader.unpack(message).index).pixels.tobytes()
+        assert output.status()["refused"] == refused
+        assert output.status()["encrypted"] == 1
+        assert files.client.read_text() not in repr(output.status())
+
+
+@pytest.mark.parametrize("settings", [{"format": "RGB"}, {"quality": 0}, {"quality": 101}])
+def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="of a zeromq output is"):
+        ZeroMqSettings(**settings)
