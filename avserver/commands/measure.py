@@ -40,12 +40,16 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="show",
-        choices=("show", "generator", "swap", "listen", "control", "ndi"),
+        choices=("show", "generator", "swap", "listen", "control", "outputs", "ndi"),
         help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen), "
-        "obeying (control), an NDI output (ndi)",
+        "obeying (control), where frames go (outputs), an NDI output (ndi)",
     )
     parser.add_argument(
-        "--duration", type=float, default=30.0, metavar="S", help="show, control, ndi: how long to watch the rate"
+        "--duration",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="show, control, outputs, ndi: how long to watch the rate",
     )
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="generator: threads of the CPU")
@@ -83,6 +87,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from avserver.bench.control import bench_control
 
         bench_control(report, duration_s=arguments.duration, model=arguments.model)
+    elif arguments.what == "outputs":
+        from avserver.bench.outputs import bench_outputs
+
+        bench_outputs(report, duration_s=arguments.duration, model=arguments.model)
     elif arguments.what == "ndi":
         from avserver.bench.ndi import bench_ndi
 
