@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from avserver.errors import WireError
+from avserver.pixel_format import BYTES_PER_PIXEL, PIXEL_FORMATS
 
 MAGIC = b"AVSF"
 VERSION = 1
 HEADER_SIZE = 64
 _HEADER = struct.Struct("<4sHHII4sIQdQQII")
-
-BYTES_PER_PIXEL = {"RGB8": 3, "RGBA": 4, "BGRA": 4}
-PIXEL_FORMATS = (*BYTES_PER_PIXEL, "JPEG")
 
 
 class Flags(IntFlag):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from avserver.errors import ConfigError
-from avserver.frame import BYTES_PER_PIXEL, PIXEL_FORMATS
 from avserver.outputs.shape import FITS, Shape
+from avserver.pixel_format import BYTES_PER_PIXEL, PIXEL_FORMATS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,14 @@ import zmq
 
 from avserver.addresses import ipc_path, is_loopback, refuse_taken_path
 from avserver.errors import AddressInUse, ConfigError
-from avserver.frame import BYTES_PER_PIXEL, HEADER_SIZE, PIXEL_FORMATS, Frame
+from avserver.frame import HEADER_SIZE, Frame
 from avserver.outputs.jpeg import jpeg
 from avserver.outputs.keys import ServerKeys
 from avserver.outputs.output import Output
 from avserver.outputs.shape import Shape
 from avserver.outputs.shaping import with_alpha
 from avserver.outputs.zeromq_door import Door
+from avserver.pixel_format import BYTES_PER_PIXEL, PIXEL_FORMATS
 
 # A subscriber that stalls, or whose network is too slow, holds back at most so many frames here; then it misses some.
 SEND_QUEUE_FRAMES = 2
