@@ -17,7 +17,7 @@ from typing import Any
 from avserver.audio.source_name import DEMO, is_path
 from avserver.canvas import WIDE
 from avserver.errors import ConfigError, nearest
-from avserver.outputs.settings import KINDS, OutputSettings, ZeroMqSettings, kind_of
+from avserver.outputs.settings import KINDS, OutputSettings, RecordingSettings, ZeroMqSettings, kind_of
 
 DEFAULT = "default"
 MIDI_BACKENDS = ("", "alsa", "core", "jack", "winmm")
@@ -238,6 +238,7 @@ class Show:
     zeromq: ZeroMqSettings = field(default_factory=ZeroMqSettings)
     preview: PreviewSettings = field(default_factory=PreviewSettings)
     presets: PresetSettings = field(default_factory=PresetSettings)
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     output: tuple[OutputSettings, ...] = ()
 
     def __post_init__(self) -> None:
@@ -383,6 +384,13 @@ def _relative_to(show: Show, folder: Path) -> Show:
     show = change(show, "presets", path=str(folder / Path(show.presets.path).expanduser()))
     output = tuple(settings.relative_to(folder) for settings in show.output)
     show = dataclasses.replace(show, zeromq=show.zeromq.relative_to(folder), output=output)
+    recording = show.recording
+    show = change(
+        show,
+        "recording",
+        path=str(folder / Path(recording.path).expanduser()) if recording.path else "",
+        folder=str(folder / Path(recording.folder).expanduser()),
+    )
     mappings = [
         name if is_bundled_mapping(name) else str(folder / Path(name).expanduser())
         for name in (show.mapping.path, *show.mapping.also)

@@ -14,6 +14,7 @@ from avserver.analysis.analyser import Analyser, Listening
 from avserver.analysis.delayed import Delayed
 from avserver.audio.catalogue import open_source
 from avserver.audio.held import HeldBack
+from avserver.audio.overheard import Overheard
 from avserver.audio.source import AudioSource, SilentSource
 from avserver.audio.source_name import OSC
 from avserver.bundled import mapping_path
@@ -36,6 +37,7 @@ from avserver.control.params import ParamTable
 from avserver.control.patch import Patch
 from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
+from avserver.control.recording import record_commands
 from avserver.control.reseed import Reseeder
 from avserver.control.sender import Sender
 from avserver.control.told import Told, refusals
@@ -52,6 +54,7 @@ from avserver.outputs.failsafe import make_failsafe
 from avserver.outputs.herald import Herald
 from avserver.outputs.output import Output
 from avserver.outputs.publisher import Publisher
+from avserver.outputs.video.recorder import Recorder
 from avserver.outputs.web.preview import WebPreview
 from avserver.repertoire import Repertoire
 from avserver.scene.scene import Scene
@@ -81,10 +84,9 @@ def build_engine(
     the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`. Without a `sender`
     nothing is sent to other programs.
     """
-    held = HeldBack(source)
     return Engine(
         patch=patch,
-        ears=Delayed(told, told.fetch) if told else Delayed(Analyser(held, listening), held.fetch),
+        ears=_ears(source, told, listening),
         queue=queue,
         desk=desk,
         mapper=Mapper(patch, table),
@@ -96,6 +98,18 @@ def build_engine(
         hands=hands,
         sender=sender,
     )
+
+
+def _ears(source: AudioSource, told: Told | None, listening: Listening | None) -> Delayed:
+    if told is None:
+        held = HeldBack(source)
+        return Delayed(Analyser(held, listening), held.fetch)
+
+    def fetch(now_s: float) -> None:
+        source.read(now_s)  # not for its own sake: recordings have sound as long as they are
+        told.fetch(now_s)
+
+    return Delayed(told, fetch)
 
 
 class Server:
@@ -159,6 +173,8 @@ class Server:
             lines.append(f"preview       {self._preview.url}")
             lines.append(f"projector     {self._preview.stage_url}")
         lines += [f"frames        {output.where}" for output in self._outputs if output is not self._preview]
+        if show.recording.path:
+            lines.append(f"recording     {show.recording.path}")
         absent = [bend.name for bend in self._patch.bends if bend.layer not in self._models.config(0).shape.layers]
         if absent:
             lines.append(f"left out      bends of layers that this model does not have: {', '.join(absent)}")
@@ -188,6 +204,7 @@ class Server:
             "preset": self._presets.playing,
             "presets": self._presets.count,
             **self._mapping.status(),
+            **self._recorder.recording(),
             **{
                 f"output.{output.name}.{name}": value
                 for output in self._outputs
@@ -204,16 +221,16 @@ class Server:
         self._mapping_paths = [mapping_path(name) for name in (show.mapping.path, *show.mapping.also)]
         self._patch = load_patch(*self._mapping_paths)
         audio = show.audio
-        self._source = stack.enter_context(
-            open_source(
-                audio.source,
-                loop=audio.loop,
-                start_s=audio.start_s,
-                channels=audio.channels,
-                rate_hz=audio.rate_hz,
-                insecure=audio.insecure,
-            )
+        source = open_source(
+            audio.source,
+            loop=audio.loop,
+            start_s=audio.start_s,
+            channels=audio.channels,
+            rate_hz=audio.rate_hz,
+            insecure=audio.insecure,
         )
+        self._source = stack.enter_context(Overheard(source))
+        self._recorder = Recorder(show.recording, self._source, fps=show.frame.fps)
         self._librarian = Librarian(PresetFolder(Path(show.presets.path)))
         if show.presets.start:
             self._librarian.shelf.find(show.presets.start).fit(self._patch.param_table(self._models.names))
@@ -239,6 +256,7 @@ class Server:
             "/audio/seek": to_seek,
             "/mapping/reload": to_reload,
             **of_presets,
+            **record_commands(self._recorder),
             **(self._told.commands() if self._told else refusals()),
         }
 
@@ -287,7 +305,7 @@ class Server:
             relay=relay,
             casting=self._models.role,
             publisher=Publisher(
-                self._outputs,
+                [*self._outputs, self._recorder],
                 fps=show.frame.fps,
                 width_px=width_px,
                 height_px=height_px,
@@ -332,7 +350,7 @@ class Server:
         return MidiHand(ports, self._patch, table, inputs.put)
 
     def _open_outputs(self, stack: ExitStack, table: ParamTable) -> Sequence[Output]:
-        preview, stage = self._show.preview, Stage(self._show.frame.fps, *self._size)
+        preview, stage = self._show.preview, Stage(self._show.frame.fps, *self._size, self._source)
         outputs = [make_output(settings, name, stage) for name, settings in self._show.outputs]
         self._preview: WebPreview | None = None
         if preview.enabled:
@@ -345,7 +363,7 @@ class Server:
                 token=preview.token,
             )
             outputs.append(self._preview)
-        for output in outputs:
+        for output in (*outputs, self._recorder):
             stack.enter_context(output)
         return outputs
 

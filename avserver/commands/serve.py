@@ -37,6 +37,8 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--preview-port", type=int, metavar="PORT", help="TCP port of the preview page")
     parser.add_argument("--no-preview", action="store_true", help="no preview page")
+    parser.add_argument("--record", metavar="FILE", help="record the show into a file (.mp4, .mkv, .mov)")
+    parser.add_argument("--force", action="store_true", help="record over a file that exists")
     parser.add_argument("--print-config", action="store_true", help="print the whole effective show file and exit")
     parser.set_defaults(run=_serve)
 
@@ -77,6 +79,7 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
         "osc": {"port": arguments.osc_port},
         "oscquery": {"port": arguments.oscquery_port, "enabled": False if arguments.no_oscquery else None},
         "zeromq": {"address": arguments.zeromq},
+        "recording": {"path": arguments.record, "overwrite": arguments.force or None},
         "preview": {
             "host": arguments.preview_host,
             "port": arguments.preview_port,

@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from avserver.audio.overheard import Overheard
 from avserver.errors import ConfigError
 from avserver.outputs.output import Output
 from avserver.outputs.settings import (
+    MjpegSettings,
     NdiSettings,
     OutputSettings,
     SharedMemorySettings,
     SpoutSettings,
+    StreamSettings,
     SyphonSettings,
     TouchDesignerSettings,
     V4l2Settings,
@@ -31,11 +34,13 @@ class Stage:
         fps: frames a second.
         width_px: of the frames.
         height_px: of the frames.
+        sound: what the show hears, for outputs that send it too.
     """
 
     fps: float
     width_px: int
     height_px: int
+    sound: Overheard | None = None
 
 
 def make_output(settings: OutputSettings, name: str, stage: Stage) -> Output:
@@ -91,6 +96,14 @@ def make_output(settings: OutputSettings, name: str, stage: Stage) -> Output:
             from avserver.outputs.ndi import NdiOutput
 
             return NdiOutput(settings, name, stage.fps)
+        case StreamSettings():
+            from avserver.outputs.video.stream import StreamOutput
+
+            return StreamOutput(settings, name, sound=stage.sound, fps=stage.fps)
+        case MjpegSettings():
+            from avserver.outputs.mjpeg import MjpegOutput
+
+            return MjpegOutput(settings, name)
     raise TypeError(f"there is no output for {type(settings).__name__}")
 
 

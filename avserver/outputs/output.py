@@ -20,8 +20,6 @@ _LOG = logging.getLogger(__name__)
 
 # Before a failed output is opened again: soon, for a cable that slipped; then seldom, for one that stays out.
 _BACKOFF_S = (0.2, 1.0, 2.0, 5.0, 10.0)
-# How long `close` waits for a backend that is in the middle of sending.
-_CLOSE_S = 2.0
 
 
 class OutputState(StrEnum):
@@ -53,6 +51,8 @@ class Output(ABC):
     SURVIVES: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     # How many frames wait for one that is being sent; the oldest make room for newer ones.
     DEPTH: ClassVar[int] = 1
+    # How long `close` waits for a backend that is in the middle of sending (s).
+    CLOSE_S: ClassVar[float] = 2.0
 
     def __init__(self, name: str, *, shape: Shape | None = None, fps: float = 0.0) -> None:
         """Make one that is not open yet.
@@ -115,7 +115,7 @@ class Output(ABC):
         with self._news:
             self._closing = True
             self._news.notify()
-        self._sender.join(_CLOSE_S)
+        self._sender.join(self.CLOSE_S)
         if self._sender.is_alive():
             _LOG.warning("%s does not end; it is left behind", self.name)
         elif self._is_open:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from avserver.errors import ConfigError
+from avserver.errors import ConfigError, nearest
 from avserver.outputs.shape import FITS, Shape
+from avserver.outputs.video.encoding import AUTO, LIVE, form_of_file
 from avserver.pixel_format import BYTES_PER_PIXEL, PIXEL_FORMATS
 
 
@@ -151,6 +152,71 @@ class NdiSettings(OutputSettings):
             raise ConfigError(f"config_dir of an NDI output is an absolute path, got {self.config_dir!r}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSettings(OutputSettings):
+    """Recordings; not an [[output]], but the section [recording], for every show can make them.
+
+    `path` is recorded to from the start of the show on; empty: what `/record/start` begins goes into `folder`, by
+    default as `container` (mp4, mkv or mov). `codec` is h264, hevc, h264_nvenc, hevc_nvenc or prores; auto: prores in
+    .mov, h264 elsewhere. `quality` is from 0 to 51, lower is better and larger (not for prores). `sound` is what the
+    show hears. Files that exist are refused unless `overwrite`.
+    """
+
+    path: str = ""
+    folder: str = "recordings"
+    container: str = "mp4"
+    codec: str = "auto"
+    quality: int = 20
+    sound: bool = True
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        OutputSettings.__post_init__(self)
+        if not 0 <= self.quality <= 51:
+            raise ConfigError(f"recording.quality is a whole number from 0 to 51, got {self.quality}")
+        form_of_file(Path(self.path or f"a.{self.container}"), self.codec, self.quality)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings(OutputSettings):
+    """A stream of H.264 and AAC, sent to `url`: udp:// (MPEG-TS), rtmp://, rtmps:// or rtsp://.
+
+    `codec` is h264 or h264_nvenc; auto: h264_nvenc if this machine has it. `sound` is what the show hears.
+    """
+
+    url: str = ""
+    codec: str = "auto"
+    bit_rate_kbps: int = 6000
+    keyframe_s: float = 1.0
+    sound: bool = True
+
+    def __post_init__(self) -> None:
+        OutputSettings.__post_init__(self)
+        if not 100 <= self.bit_rate_kbps <= 200_000:
+            raise ConfigError(f"bit_rate_kbps of a stream is a number from 100 to 200000, got {self.bit_rate_kbps}")
+        if not 0.1 <= self.keyframe_s <= 60:
+            raise ConfigError(f"keyframe_s of a stream is a number from 0.1 to 60, got {self.keyframe_s:g}")
+        if self.codec not in (AUTO, *LIVE):
+            raise ConfigError(f"there is no codec {self.codec!r} for streams; {nearest(self.codec, (AUTO, *LIVE))}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MjpegSettings(OutputSettings):
+    """Pictures at http://HOST:PORT/stream.mjpg. Other hosts than the loopback only with `insecure = true`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8090
+    quality: int = 85
+    insecure: bool = False
+
+    def __post_init__(self) -> None:
+        OutputSettings.__post_init__(self)
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port of an output is a number from 0 to 65535, got {self.port}")
+        if not 1 <= self.quality <= 100:
+            raise ConfigError(f"quality of JPEG is a number from 1 to 100, got {self.quality}")
+
+
 # By the word that `kind` of an [[output]] says.
 KINDS: dict[str, type[OutputSettings]] = {
     "zeromq": ZeroMqSettings,
@@ -160,6 +226,8 @@ KINDS: dict[str, type[OutputSettings]] = {
     "spout": SpoutSettings,
     "syphon": SyphonSettings,
     "v4l2": V4l2Settings,
+    "stream": StreamSettings,
+    "mjpeg": MjpegSettings,
 }
 
 

@@ -1,0 +1,65 @@
+"""MJPEG: the show at an HTTP address, for anything that shows pictures."""
+
+import socket
+
+from avserver.addresses import bound_socket, is_loopback
+from avserver.errors import ConfigError
+from avserver.frame import Frame
+from avserver.outputs.output import Output
+from avserver.outputs.settings import MjpegSettings
+from avserver.outputs.showing import Showing
+from avserver.web_thread import WebServing, WebThread
+
+
+class MjpegOutput(Output):
+    """Serves `/stream.mjpg` (multipart/x-mixed-replace) and `/frame.jpg`, the newest picture.
+
+    Each picture is encoded once, if anybody looks. Who is slow skips pictures, and holds nobody up.
+
+    Args:
+        settings: see `MjpegSettings`.
+        name: see `Output`.
+
+    Raises ConfigError for a host that other machines reach without `insecure`; `open` raises AddressInUse if somebody
+    has the port.
+    """
+
+    def __init__(self, settings: MjpegSettings, name: str) -> None:
+        super().__init__(name, shape=settings.shape, fps=settings.fps)
+        if not settings.insecure and not is_loopback(settings.host):
+            raise ConfigError(
+                f"MJPEG on {settings.host} can be reached by other machines, where anybody may look; "
+                "allowed: 127.0.0.1, ::1, localhost, or any with insecure = true"
+            )
+        self.address = (settings.host, settings.port)
+        self._showing = Showing(settings.quality)
+        self._thread = WebThread(name, self._site)
+
+    @property
+    def where(self) -> str:
+        """The address."""
+        host, port = self.address
+        return f"http://[{host}]:{port}/stream.mjpg" if ":" in host else f"http://{host}:{port}/stream.mjpg"
+
+    def _open(self) -> None:
+        listener = bound_socket(*self.address, socket.SOCK_STREAM, name="MJPEG", choose="port in its [[output]]")
+        self.address = (self.address[0], listener.getsockname()[1])
+        self._thread = WebThread(self.name, self._site)
+        self._thread.start(listener)
+
+    def _send(self, frame: Frame) -> None:
+        self._showing.frame = frame
+        if self._showing.viewers and not self._thread.call_soon(self._showing.wake):
+            raise BrokenPipeError("the web server has ended")
+
+    def _close(self) -> None:
+        self._thread.stop()
+
+    def _status(self) -> dict[str, str | float | int]:
+        return {"viewers": self._showing.viewers}
+
+    def _site(self) -> WebServing:
+        # Imported here, a third of a second that the show does not wait for.
+        from avserver.outputs.mjpeg_site import MjpegSite  # noqa: PLC0415
+
+        return MjpegSite(self._showing, host=self.address[0])

@@ -1,0 +1,237 @@
+"""Film: pictures and sound, one after another, encoded into a file or a stream.
+
+It has no threads and no clock: the same pictures and sound give the same film, however long they take to come.
+"""
+
+import contextlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+
+from avserver.audio.source import Samples
+from avserver.errors import ConfigError
+from avserver.outputs.shape import Shape
+from avserver.outputs.shaping import shaped
+from avserver.outputs.video.encoding import SOUND_RATE_HZ, Encoder, FilmForm, threads_for
+
+# What a disk, a receiver or an encoder may be in the way with.
+FILM_ERRORS = (OSError, av.FFmpegError)
+_SOUND_BITS_PER_S = 160_000
+# The smallest that every encoder here takes, to find out whether it works on this machine.
+_TRIAL_PX = (256, 144)
+
+
+class Target(Protocol):
+    """Where the bytes of a film go. `write` takes all of them, or raises OSError."""
+
+    def write(self, data: bytes) -> int:
+        """Write bytes; return how many."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class FilmFile:
+    """A new file as a target. Bytes are with the system once written, so that they outlive the process.
+
+    Raises FileExistsError where there is one already, unless it may be written over; other OSErrors as they come.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        self._file = path.open("wb" if overwrite else "xb", buffering=0)
+        self.name = str(path)
+
+    def write(self, data: bytes) -> int:
+        """Write all of it."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place in the file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place in the file."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+class Film:
+    """A film in the making. Pictures follow each other at a constant rate; sound begins with the first of them.
+
+    Encoders want even sizes: of an odd width or height the last column or row is left out. Pictures of another size
+    than the first are stretched to it.
+
+    Args:
+        target: takes the bytes; has `seek` and `tell` if it is a file. It is closed with the film.
+        form: how it is stored.
+        width_px: of the pictures, at least 2.
+        height_px: of the pictures, at least 2.
+        fps: pictures a second.
+        sound: whether there is any.
+        burst: the most bytes that are written at once.
+
+    Attributes:
+        pictures: how many there are so far.
+        bytes: how many were written.
+
+    Raises ConfigError if the encoder does not work on this machine, or not with these settings.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        form: FilmForm,
+        *,
+        width_px: int,
+        height_px: int,
+        fps: Fraction,
+        sound: bool,
+        burst: int = 1 << 16,
+    ) -> None:
+        self.fps = fps
+        self.pictures = 0
+        self.bytes = 0
+        self._target = target
+        self._shape = Shape(width_px, height_px, "fill")
+        self._encoder = form.encoder
+        self._reformatter = VideoReformatter()
+        self._last: Any = None
+        self._samples = 0
+        self._finished = False
+        container = form.container
+        self._container: Any = av.open(
+            _Counted(target, self), "w", format=container.name, options=dict(container.options), buffer_size=burst
+        )
+        self._video = self._container.add_stream(form.encoder.library, rate=fps)
+        _set_up(self._video.codec_context, form, width_px & ~1, height_px & ~1, fps)
+        self._audio: Any = None
+        if sound:
+            self._audio = self._container.add_stream(container.sound, rate=SOUND_RATE_HZ, layout="mono")
+            self._audio.codec_context.bit_rate = _SOUND_BITS_PER_S
+        try:
+            self._container.start_encoding()
+        except OSError:
+            self.abandon()
+            raise
+        except av.FFmpegError as err:
+            self.abandon()
+            raise ConfigError(
+                f"{form.encoder.library} cannot encode {width_px}x{height_px} px here ({err.strerror}); choose another "
+                "codec or size"
+            ) from err
+
+    def add_picture(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Add the next picture: (height, width, 3), RGB."""
+        if pixels.shape[:2] != (self._shape.height_px, self._shape.width_px):
+            pixels = shaped(pixels, self._shape)
+        even = np.ascontiguousarray(pixels[: pixels.shape[0] & ~1, : pixels.shape[1] & ~1])
+        self._last = self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(even, format="rgb24"),
+            format=self._encoder.pixel_format,
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
+        self._encode_last()
+
+    def repeat(self, times: int) -> None:
+        """Add the last picture again, so many times."""
+        for _ in range(times):
+            self._encode_last()
+
+    def add_sound(self, samples: Samples) -> None:
+        """Add the next samples: (n,) float32 at SOUND_RATE_HZ."""
+        if samples.size == 0:
+            return
+        if self._audio.codec_context.name == "aac":
+            frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        else:
+            frame = av.AudioFrame.from_ndarray(np.round(samples * 32767).astype(np.int16)[None], "s16", "mono")
+        frame.sample_rate = SOUND_RATE_HZ
+        frame.pts, frame.time_base = self._samples, Fraction(1, SOUND_RATE_HZ)
+        self._samples += samples.size
+        self._mux(self._audio.encode(frame))
+
+    def finish(self) -> None:
+        """Write what the encoders still hold, and complete the file. May raise FILM_ERRORS; call `abandon` then."""
+        if self._last is not None:
+            self._mux(self._video.encode(None))
+        if self._samples:
+            self._mux(self._audio.encode(None))
+        self._finished = True
+        self._container.close()
+        self._target.close()
+
+    def abandon(self) -> None:
+        """Let go of everything, whatever is still missing: what was written stays."""
+        with contextlib.suppress(*FILM_ERRORS):
+            self._container.close()
+        with contextlib.suppress(OSError):
+            self._target.close()
+
+    def _encode_last(self) -> None:
+        self._last.pts, self._last.time_base = self.pictures, 1 / self.fps
+        self.pictures += 1
+        self._mux(self._video.encode(self._last))
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            # AAC begins with 21 ms of nothing before time 0. Not every player heeds the notes that say so, and in
+            # fragments it would shift the pictures: left out, sound and pictures begin together.
+            if packet.pts is None or packet.pts >= 0:
+                self._container.mux(packet)
+
+
+class _Counted:
+    """A target whose bytes are counted. It has `seek` only if the target has."""
+
+    def __init__(self, target: Any, film: Film) -> None:
+        self._target, self._film = target, film
+        self.name = getattr(target, "name", "film")
+        if hasattr(target, "seek"):
+            self.seek, self.tell = target.seek, target.tell
+
+    def write(self, data: bytes) -> int:
+        """Write all of it."""
+        self._film.bytes += len(data)
+        return int(self._target.write(data))
+
+
+def works(encoder: Encoder) -> bool:
+    """Tell whether an encoder can be had on this machine; for those that need a GPU that takes a moment."""
+    width_px, height_px = _TRIAL_PX
+    context = av.CodecContext.create(encoder.library, "w")
+    context.width, context.height = width_px, height_px
+    context.pix_fmt, context.time_base = encoder.pixel_format, Fraction(1, 30)
+    context.options = dict(encoder.options)
+    try:
+        context.open()
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def _set_up(context: Any, form: FilmForm, width_px: int, height_px: int, fps: Fraction) -> None:
+    context.width, context.height = width_px, height_px
+    context.pix_fmt = form.encoder.pixel_format
+    context.time_base = 1 / fps
+    context.gop_size = max(1, round(form.keyframe_s * fps))
+    context.thread_count = threads_for(width_px, height_px, float(fps))
+    context.options = form.options()
+    if form.bit_rate:
+        context.bit_rate = form.bit_rate
+    if form.encoder.tag and form.container.name in ("mp4", "mov"):
+        context.codec_tag = form.encoder.tag
+    # The colours of HD television, and said so.
+    context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
