@@ -24,10 +24,14 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What the recorder's thread is to do once it has seen the frames up to a show time: begin a file, or end it."""
+    """What the recorder's thread is to do once it has seen the frames up to a show time: begin a file, or end it.
+
+    `skipped` is how many frames had been left out until then.
+    """
 
     after_s: float
     path: Path | None
+    skipped: int
 
 
 class Recorder(Output):
@@ -100,7 +104,7 @@ class Recorder(Output):
         if not self._asked:
             raise ConfigError("nothing is being recorded; /record/start begins")
         self._asked = None
-        self._orders.append(_Order(self._newest_s, None))
+        self._orders.append(_Order(self._newest_s, None, self.skipped))
 
     def send(self, frame: Frame) -> None:
         """Have a frame recorded, if anything is; never waits."""
@@ -140,7 +144,7 @@ class Recorder(Output):
         if path.exists() and not (self._settings.overwrite and path.is_file()):
             raise ConfigError(f"{path} exists; choose another, or allow overwrite in [recording] (--force)")
         self._asked = path
-        self._orders.append(_Order(self._newest_s, path))
+        self._orders.append(_Order(self._newest_s, path, self.skipped))
 
     def _open(self) -> None:
         if self._settings.path:
@@ -161,20 +165,20 @@ class Recorder(Output):
     def _obey(self, frame: Frame | None, *, before_s: float) -> None:
         """Do what was ordered before that show time (s). A file begins with a frame: without one that waits."""
         while self._orders and self._orders[0].after_s < before_s:
-            path = self._orders[0].path
-            if path is None:
+            order = self._orders[0]
+            if order.path is None:
                 self._end()
             elif frame is None:
                 return
             else:
-                self._first(path, frame)
+                self._first(order.path, frame, order.skipped)
             self._orders.popleft()
 
-    def _first(self, path: Path, frame: Frame) -> None:
+    def _first(self, path: Path, frame: Frame, skipped: int) -> None:
         """Make the file, the first frame of which this is to be."""
         with self._shared:
             self._path, self._reason = path, ""
-            self._seconds, self._bytes, self._repeated, self._lost, self._lost_before = 0.0, 0, 0, 0, self.skipped
+            self._seconds, self._bytes, self._repeated, self._lost, self._lost_before = 0.0, 0, 0, 0, skipped
         height_px, width_px, _ = frame.pixels.shape
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
