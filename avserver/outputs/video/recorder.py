@@ -116,14 +116,15 @@ class Recorder(Output):
         asked, take, reason = self._asked, self._take, self._reason
         state = "recording" if asked else "finishing" if take else "failed" if reason else "idle"
         with self._shared:
+            begun = not asked or asked == self._path  # or else the figures are still those of the one before
             return {
                 "record.state": state,
                 "record.error": reason,
                 "record.path": str(asked or self._path or ""),
-                "record.seconds": round(self._seconds, 3),
-                "record.bytes": self._bytes,
-                "record.dropped": self.skipped - self._lost_before if take else self._lost,
-                "record.repeated": self._repeated,
+                "record.seconds": round(self._seconds, 3) if begun else 0.0,
+                "record.bytes": self._bytes if begun else 0,
+                "record.dropped": (self.skipped - self._lost_before if take else self._lost) if begun else 0,
+                "record.repeated": self._repeated if begun else 0,
             }
 
     @property
