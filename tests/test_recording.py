@@ -62,9 +62,8 @@ def test_start_stop_start_over_osc(arguments: list[str], tmp_path: Path) -> None
     assert seen.clicks_s[1] - seen.clicks_s[0] == pytest.approx(0.5, abs=2e-3)
 
 
-@pytest.mark.parametrize("name", ["show.mp4", "show.mkv"])
-def test_a_killed_show_leaves_a_film_that_plays(name: str, arguments: list[str], tmp_path: Path) -> None:
-    path = tmp_path / name
+def test_a_killed_show_leaves_a_film_that_plays(arguments: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "show.mp4"
     with ServerProcess([*arguments, "--record", str(path)], log=tmp_path / "log") as server:
         server.wait_until("playing")
         status = wait_for(server, lambda status: status["record.seconds"] > 4.0)
@@ -78,10 +77,11 @@ def test_a_killed_show_leaves_a_film_that_plays(name: str, arguments: list[str],
 
 def test_an_existing_file_is_refused_before_anything_starts(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "show.mp4").touch()
-    command = [sys.executable, "-m", "avserver", "serve", *arguments, "--no-preview", "--osc-port", "0", "--no-oscquery"]
-    command += ["--zeromq", "ipc://*", "--record"]
+    command = [sys.executable, "-m", "avserver", "serve", *arguments, "--no-preview", "--no-oscquery"]
+    command += ["--osc-port", "0", "--zeromq", "ipc://*", "--record"]
     for name, reason in (("show.mp4", "exists"), ("show.avi", "ends in .mp4, .mkv, .mov")):
-        ended = subprocess.run([*command, str(tmp_path / name)], capture_output=True, text=True, timeout=60, check=False)
+        of_name = [*command, str(tmp_path / name)]
+        ended = subprocess.run(of_name, capture_output=True, text=True, timeout=60, check=False)
         assert ended.returncode == 2, ended.stderr
         assert reason in ended.stderr
         assert "Traceback" not in ended.stderr

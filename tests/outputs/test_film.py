@@ -1,5 +1,8 @@
 """Films that are written and read back: every picture at its time, sound with it, the right colours."""
 
+import signal
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -97,6 +100,33 @@ def test_colours_are_true_and_odd_sizes_lose_a_row_and_a_column(name: str, tmp_p
     assert (frame.width, frame.height) == (128, 96)
     assert frame.colorspace == 1, "BT.709"
     assert np.allclose(frame.to_ndarray(format="rgb24").mean(axis=(0, 1)), colour, atol=4)
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from avserver.outputs.video.take import Take
+from tests.outputs.films import Played
+from tests.outputs.test_film import film_at
+show = Played((1.5,))
+frame = show.next()
+take = Take(film_at(Path(sys.argv[1])), show.sound, frame)
+for _ in range(100):
+    take.add(frame)
+    frame = show.next()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.mov"])
+def test_a_film_whose_process_is_killed_plays_up_to_the_last_second(name: str, tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path / name)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    seen = read_back(tmp_path / name)
+    assert 100 - FPS <= len(seen.numbers) < 100
+    assert seen.numbers == list(range(len(seen.numbers)))
+    assert np.allclose(seen.clicks_s, [1.5], atol=2e-3)
+    assert seen.samples.size / seen.rate_hz > 100 / FPS - 1.0
 
 
 def test_what_cannot_be_a_film_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import av
 
+# What it says on standard output once it is.
+CONNECTED = "connected\n"
 # A server that takes nothing for so long (s) is given up, and tried again.
 _PATIENCE_S = 10
 
@@ -39,6 +41,8 @@ def push(url: str, raw: RawIOBase) -> None:
         streams = {stream.index: out.add_stream_from_template(stream) for stream in film.streams}
         _hurry()
         out.start_encoding()
+        sys.stdout.write(CONNECTED)
+        sys.stdout.flush()
         for packet in film.demux():
             if packet.dts is not None:  # the last one is empty
                 packet.stream = streams[packet.stream_index]

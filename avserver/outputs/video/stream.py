@@ -1,6 +1,7 @@
 """Streams: MPEG-TS over UDP, and pushes to RTMP and RTSP servers."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from avserver.outputs.output import Output
 from avserver.outputs.settings import StreamSettings
 from avserver.outputs.video.encoding import AUTO, LIVE, Container, FilmForm
 from avserver.outputs.video.film import FILM_ERRORS, Film, Target, works
+from avserver.outputs.video.push import CONNECTED
 from avserver.outputs.video.take import Take, exact_rate
 
 # Seven packets of a transport stream: what fits an Ethernet frame, and every receiver expects.
@@ -43,6 +45,7 @@ class StreamOutput(Output):
     def __init__(self, settings: StreamSettings, name: str, *, sound: Overheard | None, fps: float) -> None:
         super().__init__(name, shape=settings.shape)
         _check(settings.url)
+        self._is_udp = urlsplit(settings.url).scheme == "udp"
         self._settings = settings
         self._sound = sound if settings.sound else None
         self._fps = exact_rate(settings.fps or fps)
@@ -54,6 +57,11 @@ class StreamOutput(Output):
     def where(self) -> str:
         """The URL, without what is secret in it."""
         return f"{self._shown} (stream)"
+
+    def _status(self) -> dict[str, str | float | int]:
+        """Say whether the server has taken the connection; over UDP nobody knows."""
+        push = self._push
+        return {} if self._is_udp else {"connected": int(push is not None and push.connected)}
 
     def close(self) -> None:
         """Send what waits, and let go of everything."""
@@ -82,6 +90,8 @@ class StreamOutput(Output):
 
     def _close(self) -> None:
         take, self._take = self._take, None
+        if self._push and not self._push.connected:
+            self._push.kill()  # it would not take what is still to be written
         if take:
             # A receiver that is gone leaves nothing to finish; one that is there is told that it is over.
             with contextlib.suppress(*FILM_ERRORS):
@@ -94,7 +104,7 @@ class StreamOutput(Output):
             self._codec = "h264_nvenc" if works(LIVE["h264_nvenc"]) else "h264"
         parts = urlsplit(settings.url)
         target: Target
-        if parts.scheme == "udp":
+        if self._is_udp:
             assert parts.hostname is not None
             assert parts.port is not None
             target, container = _Datagrams(parts.hostname, parts.port), _UDP
@@ -158,7 +168,7 @@ class _Push:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "avserver.outputs.video.push"],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=self._said,
             stderr=self._said,
             bufsize=0,
             # A Ctrl-C is for the show, which ends this in its own time.
@@ -176,12 +186,20 @@ class _Push:
             rest = rest[self._process.stdin.write(rest) or 0 :]
         return len(data)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the server has taken the connection."""
+        return self._read().startswith(CONNECTED)
+
     def said(self) -> str:
         """Return what it said as it ended; waits a moment for that."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
-        self._said.seek(0)
-        return self._said.read().decode(errors="replace").strip()
+        return self._read().removeprefix(CONNECTED).strip()
+
+    def _read(self) -> str:
+        # From a place of its own: the process writes where the file's place is.
+        return os.pread(self._said.fileno(), 1000, 0).decode(errors="replace")
 
     def kill(self) -> None:
         """End it on the spot."""
