@@ -256,10 +256,15 @@ class Show:
 def built_in_show() -> Show:
     """Return the show that plays when no show file is given: the demo track, over and over.
 
-    Its presets are the user's: in `avserver/presets` under $XDG_DATA_HOME, or else under ~/.local/share.
+    Its presets are the user's: in `avserver/presets` under $XDG_DATA_HOME, or else under ~/.local/share. Recordings go
+    into `recordings` in the folder where it is started.
     """
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return Show(audio=AudioSettings(loop=True), presets=PresetSettings(path=str(data / "avserver" / "presets")))
+    return Show(
+        audio=AudioSettings(loop=True),
+        presets=PresetSettings(path=str(data / "avserver" / "presets")),
+        recording=RecordingSettings(folder=str(Path.cwd() / "recordings")),
+    )
 
 
 def load_show(path: Path) -> Show:

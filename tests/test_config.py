@@ -17,7 +17,8 @@ def test_what_is_printed_is_read_back_to_the_same_show(tmp_path: Path) -> None:
 def test_an_empty_file_is_the_default_show(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text("")
-    assert load_show(path) == change(Show(), "presets", path=str(tmp_path / "presets"))
+    show = change(Show(), "presets", path=str(tmp_path / "presets"))
+    assert load_show(path) == change(show, "recording", folder=str(tmp_path / "recordings"))
 
 
 def test_file_names_are_relative_to_the_show_file(tmp_path: Path) -> None:
@@ -132,6 +133,11 @@ def test_further_outputs_and_their_names(tmp_path: Path) -> None:
         ('[[output]]\nkind = "zeromq"\nwidth_px = 640', "together"),
         ('[[output]]\nkind = "zeromq"', "two outputs are called zeromq"),
         ("[output]\nx = 1", "list of tables"),
+        ('[[output]]\nkind = "stream"\ncodec = "vp9"', "no codec 'vp9' for streams"),
+        ('[[output]]\nkind = "mjpeg"\nquality = 0', "quality of JPEG"),
+        ('[recording]\npath = "show.avi"', "ends in .mp4, .mkv, .mov"),
+        ('[recording]\ncodec = "h265"', "no codec 'h265'"),
+        ("[recording]\nquality = 52", "from 0 to 51"),
     ],
 )
 def test_outputs_that_cannot_be(tmp_path: Path, text: str, says: str) -> None:

@@ -40,16 +40,16 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="show",
-        choices=("show", "generator", "swap", "listen", "control", "outputs", "ndi"),
+        choices=("show", "generator", "swap", "listen", "control", "outputs", "ndi", "record"),
         help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen), "
-        "obeying (control), where frames go (outputs), an NDI output (ndi)",
+        "obeying (control), where frames go (outputs), an NDI output (ndi), what a recording loses (record)",
     )
     parser.add_argument(
         "--duration",
         type=float,
         default=30.0,
         metavar="S",
-        help="show, control, outputs, ndi: how long to watch the rate",
+        help="show, control, outputs, ndi, record: how long to watch",
     )
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="generator: threads of the CPU")
@@ -95,6 +95,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from avserver.bench.ndi import bench_ndi
 
         bench_ndi(report, duration_s=arguments.duration)
+    elif arguments.what == "record":
+        from avserver.bench.recording import bench_recording
+
+        bench_recording(report, duration_s=arguments.duration, model=arguments.model)
     else:
         from avserver.bench.show import bench_show
 
