@@ -53,13 +53,14 @@ def test_sound_of_another_rate_is_in_time_as_well(tmp_path: Path) -> None:
     assert np.allclose(read_back(tmp_path / "film.mkv").clicks_s, (0.5, 1.5), atol=2e-3)
 
 
-def test_repeated_pictures_fill_the_places_of_those_that_are_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["film.mkv", "film.mov"])
+def test_repeated_pictures_fill_the_places_of_those_that_are_missing(name: str, tmp_path: Path) -> None:
     show = Played((1.0,))
     frames = [show.next() for _ in range(60)]
-    take = Take(film_at(tmp_path / "film.mkv"), show.sound, frames[0])
+    take = Take(film_at(tmp_path / name), show.sound, frames[0])
     repeated = [take.add(frame) for frame in frames if frame.index < 10 or frame.index >= 40]
     take.finish()
-    seen = read_back(tmp_path / "film.mkv")
+    seen = read_back(tmp_path / name)
     assert seen.numbers == [*range(10), *[9] * 30, *range(40, 60)]
     assert sum(repeated) == 30
     assert np.allclose(seen.clicks_s, [1.0], atol=2e-3)

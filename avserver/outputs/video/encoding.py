@@ -23,6 +23,7 @@ class Encoder:
         quality: the option that takes the quality; empty if it has none.
         pixel_format: what it is given.
         tag: four letters that the file names it by; empty: ffmpeg's choice.
+        alone: every picture stands on its own, so that one that is repeated need not be encoded again.
     """
 
     library: str
@@ -30,6 +31,7 @@ class Encoder:
     quality: str = ""
     pixel_format: str = "yuv420p"
     tag: str = ""
+    alone: bool = False
 
 
 # For files. Without B-frames, so that times begin at 0 in every container. H.264 looks ten pictures ahead: they are
@@ -43,7 +45,7 @@ RECORDING: Mapping[str, Encoder] = {
         quality="crf",
         tag="hvc1",  # without it Apple's players do not know it
     ),
-    "prores": Encoder("prores", {"profile": "2"}, pixel_format="yuv422p10le"),
+    "prores": Encoder("prores", {"profile": "2"}, pixel_format="yuv422p10le", alone=True),
     "h264_nvenc": Encoder("h264_nvenc", {"preset": "p4", "rc": "vbr", "bf": "0"}, quality="cq"),
     "hevc_nvenc": Encoder("hevc_nvenc", {"preset": "p4", "rc": "vbr", "bf": "0"}, quality="cq", tag="hvc1"),
 }

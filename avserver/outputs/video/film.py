@@ -4,6 +4,7 @@ It has no threads and no clock: the same pictures and sound give the same film, 
 """
 
 import contextlib
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -107,6 +108,10 @@ class Film:
         self._encoder = form.encoder
         self._reformatter = VideoReformatter()
         self._last: Any = None
+        # Of an encoder whose pictures stand alone: what came out of it, and how often each picture is to be shown.
+        self._packets: deque[Any] = deque()
+        self._owed: deque[int] = deque()
+        self._placed = 0
         self._samples = 0
         self._finished = False
         container = form.container
@@ -146,6 +151,10 @@ class Film:
 
     def repeat(self, times: int) -> None:
         """Add the last picture again, so many times."""
+        if self._encoder.alone:
+            self.pictures += times
+            self._owed[-1] += times
+            return
         for _ in range(times):
             self._encode_last()
 
@@ -165,7 +174,8 @@ class Film:
     def finish(self) -> None:
         """Write what the encoders still hold, and complete the file. May raise FILM_ERRORS; call `abandon` then."""
         if self._last is not None:
-            self._mux(self._video.encode(None))
+            self._take(self._video.encode(None))
+            self._place(0)
         if self._samples:
             self._mux(self._audio.encode(None))
         self._finished = True
@@ -182,7 +192,29 @@ class Film:
     def _encode_last(self) -> None:
         self._last.pts, self._last.time_base = self.pictures, 1 / self.fps
         self.pictures += 1
-        self._mux(self._video.encode(self._last))
+        if self._encoder.alone:
+            self._owed.append(1)
+        self._take(self._video.encode(self._last))
+
+    def _take(self, packets: list[Any]) -> None:
+        """Take encoded pictures."""
+        if self._encoder.alone:
+            self._packets += packets
+            self._place(1)
+        else:
+            self._mux(packets)
+
+    def _place(self, kept: int) -> None:
+        """Put encoded pictures into the file, each as often as it is shown, but for the newest: it may be repeated."""
+        while self._packets and len(self._owed) > kept:
+            data = bytes(self._packets.popleft())
+            for _ in range(self._owed.popleft()):
+                packet = av.Packet(data)
+                packet.stream, packet.time_base, packet.duration = self._video, 1 / self.fps, 1
+                packet.pts = packet.dts = self._placed
+                packet.is_keyframe = True
+                self._placed += 1
+                self._container.mux(packet)
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:

@@ -1,11 +1,10 @@
 """Streams: MPEG-TS over UDP, and pushes to RTMP and RTSP servers."""
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
-import tempfile
+import threading
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -161,20 +160,26 @@ class _Push:
     """A process that sends on what it is given.
 
     It is one of its own because libav holds Python's lock while it connects: here the show would stop.
+
+    Attributes:
+        connected: whether the server has taken the connection.
     """
 
     def __init__(self, url: str) -> None:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "avserver.outputs.video.push"],
             stdin=subprocess.PIPE,
-            stdout=self._said,
-            stderr=self._said,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             bufsize=0,
             # A Ctrl-C is for the show, which ends this in its own time.
             start_new_session=True,
         )
         self.name = "push"
+        self.connected = False
+        self._last_words = ""
+        self._listener = threading.Thread(target=self._listen, name="push", daemon=True)
+        self._listener.start()
         # Not among the arguments, where every user of the machine could read the key.
         self.write(url.encode() + b"\n")
 
@@ -186,20 +191,20 @@ class _Push:
             rest = rest[self._process.stdin.write(rest) or 0 :]
         return len(data)
 
-    @property
-    def connected(self) -> bool:
-        """Whether the server has taken the connection."""
-        return self._read().startswith(CONNECTED)
-
     def said(self) -> str:
         """Return what it said as it ended; waits a moment for that."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        return self._read().removeprefix(CONNECTED).strip()
+        self._listener.join(1.0)
+        return self._last_words
 
-    def _read(self) -> str:
-        # From a place of its own: the process writes where the file's place is.
-        return os.pread(self._said.fileno(), 1000, 0).decode(errors="replace")
+    def _listen(self) -> None:
+        """Take what it says, until it ends; the thread."""
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                if line.decode(errors="replace") == CONNECTED:
+                    self.connected = True
+                else:
+                    self._last_words = line.decode(errors="replace").strip()
 
     def kill(self) -> None:
         """End it on the spot."""
@@ -215,7 +220,6 @@ class _Push:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._said.close()
 
 
 def _check(url: str) -> None:
