@@ -12,7 +12,7 @@ import pytest
 
 from avserver.errors import ConfigError
 from avserver.frame import Flags
-from avserver.outputs.video.encoding import form_of_file, threads_for
+from avserver.outputs.video.encoding import CONTAINERS, Encoder, FilmForm, form_of_file, threads_for
 from avserver.outputs.video.film import Film, FilmFile
 from avserver.outputs.video.take import Take, exact_rate
 from tests.outputs.films import FPS, SIZE_PX, Played, marked, read_back
@@ -134,6 +134,9 @@ def test_what_cannot_be_a_film_is_refused(tmp_path: Path) -> None:
     for name, codec in (("film.avi", "auto"), ("film", "auto"), ("film.mp4", "h265"), ("film.mp4", "prores")):
         with pytest.raises(ConfigError):
             form_of_file(tmp_path / name, codec, 20)
+    unknown = FilmForm(container=CONTAINERS[".mkv"], encoder=Encoder("of_another_build", {}))
+    with pytest.raises(ConfigError, match="of_another_build cannot encode"):
+        Film(FilmFile(tmp_path / "a.mkv"), unknown, width_px=64, height_px=64, fps=Fraction(30), sound=True)
     (tmp_path / "film.mp4").touch()
     with pytest.raises(FileExistsError):
         film_at(tmp_path / "film.mp4")

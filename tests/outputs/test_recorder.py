@@ -15,6 +15,8 @@ import pytest
 from avserver.errors import ConfigError
 from avserver.outputs.output import OutputState
 from avserver.outputs.settings import RecordingSettings
+from avserver.outputs.video.encoding import RECORDING
+from avserver.outputs.video.film import works
 from avserver.outputs.video.recorder import Recorder
 from tests.outputs.films import FPS, Played, marked, read_back
 
@@ -145,6 +147,19 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None
         play(recorded, show, 10)
     assert len(read_back(tmp_path / "full.mkv").numbers) > 5, "what was written stays"
     assert len(read_back(tmp_path / "next.mkv").numbers) == 10
+
+
+def test_an_encoder_that_this_machine_lacks(tmp_path: Path) -> None:
+    if works(RECORDING["hevc_nvenc"]):
+        pytest.skip("this machine has it")
+    show = Played()
+    with recorder(tmp_path, show, codec="hevc_nvenc") as recorded:
+        recorded.start("show.mp4")
+        play(recorded, show, 1)
+        wait_for(lambda: state(recorded) == "failed")
+        assert "choose another codec" in str(recorded.recording()["record.error"])
+        assert not list(tmp_path.iterdir())
+        assert recorded.state is OutputState.PLAYING
 
 
 def test_what_is_too_fast_is_counted_and_made_good(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import av
 import numpy as np
 import numpy.typing as npt
+from av.codec.codec import UnknownCodecError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from avserver.audio.source import Samples
@@ -113,28 +114,30 @@ class Film:
         self._owed: deque[int] = deque()
         self._placed = 0
         self._samples = 0
-        self._finished = False
         container = form.container
         self._container: Any = av.open(
             _Counted(target, self), "w", format=container.name, options=dict(container.options), buffer_size=burst
         )
-        self._video = self._container.add_stream(form.encoder.library, rate=fps)
-        _set_up(self._video.codec_context, form, width_px & ~1, height_px & ~1, fps)
-        self._audio: Any = None
-        if sound:
-            self._audio = self._container.add_stream(container.sound, rate=SOUND_RATE_HZ, layout="mono")
-            self._audio.codec_context.bit_rate = _SOUND_BITS_PER_S
         try:
-            self._container.start_encoding()
-        except OSError:
+            self._add_streams(form, width_px & ~1, height_px & ~1, sound=sound)
+            self._container.start_encoding()  # the first bytes
+        except BaseException:
             self.abandon()
             raise
-        except av.FFmpegError as err:
-            self.abandon()
+
+    def _add_streams(self, form: FilmForm, width_px: int, height_px: int, *, sound: bool) -> None:
+        library = form.encoder.library
+        try:
+            self._video = self._container.add_stream(library, rate=self.fps)
+            _set_up(self._video.codec_context, form, width_px, height_px, self.fps)
+            self._video.codec_context.open()
+        except (av.FFmpegError, UnknownCodecError) as err:  # the latter where this build of ffmpeg lacks it
             raise ConfigError(
-                f"{form.encoder.library} cannot encode {width_px}x{height_px} px here ({err.strerror}); choose another "
-                "codec or size"
+                f"{library} cannot encode {width_px}x{height_px} px here ({err}); choose another codec or size"
             ) from err
+        if sound:
+            self._audio: Any = self._container.add_stream(form.container.sound, rate=SOUND_RATE_HZ, layout="mono")
+            self._audio.codec_context.bit_rate = _SOUND_BITS_PER_S
 
     def add_picture(self, pixels: npt.NDArray[np.uint8]) -> None:
         """Add the next picture: (height, width, 3), RGB."""
@@ -178,7 +181,6 @@ class Film:
             self._place(0)
         if self._samples:
             self._mux(self._audio.encode(None))
-        self._finished = True
         self._container.close()
         self._target.close()
 
@@ -241,14 +243,13 @@ class _Counted:
 
 def works(encoder: Encoder) -> bool:
     """Tell whether an encoder can be had on this machine; for those that need a GPU that takes a moment."""
-    width_px, height_px = _TRIAL_PX
-    context = av.CodecContext.create(encoder.library, "w")
-    context.width, context.height = width_px, height_px
-    context.pix_fmt, context.time_base = encoder.pixel_format, Fraction(1, 30)
-    context.options = dict(encoder.options)
     try:
+        context: Any = av.CodecContext.create(encoder.library, "w")
+        context.width, context.height = _TRIAL_PX
+        context.pix_fmt, context.time_base = encoder.pixel_format, Fraction(1, 30)
+        context.options = dict(encoder.options)
         context.open()
-    except av.FFmpegError:
+    except (av.FFmpegError, UnknownCodecError):  # the latter where this build of ffmpeg lacks it
         return False
     return True
 

@@ -1,5 +1,6 @@
 """Recorder: the show into files, begun and ended while it plays."""
 
+import contextlib
 import logging
 import os
 import threading
@@ -93,9 +94,9 @@ class Recorder(Output):
         """
         if self._asked:
             raise ConfigError(f"{self._asked} is being recorded; /record/stop ends it")
-        path = self._folder / name if name else self._dated()
-        if ".." in path.parts or not path.is_relative_to(self._folder):
+        if Path(name).anchor or ".." in Path(name).parts:
             raise ConfigError(f"recordings lie in {self._folder}, so a path in it is allowed, got {name!r}")
+        path = self._folder / name if name else self._dated()
         self._begin(path)
         return path
 
@@ -193,6 +194,8 @@ class Recorder(Output):
             )
         except (AvserverError, *FILM_ERRORS) as err:
             self._give_up(path, err)
+            if not isinstance(err, FileExistsError):
+                _remove_empty(path)
         else:
             self._take = Take(film, self._sound, frame)
             _LOG.info("recording %s", path)
@@ -231,3 +234,10 @@ class Recorder(Output):
         self._reason = why
         if self._asked == path:
             self._asked = None
+
+
+def _remove_empty(path: Path) -> None:
+    """Remove a file that nothing was written to, so that its name is free for the next attempt."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
