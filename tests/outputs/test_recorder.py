@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from avserver.errors import ConfigError
+from avserver.frame import Flags
 from avserver.outputs.output import OutputState
 from avserver.outputs.settings import RecordingSettings
 from avserver.outputs.video.encoding import RECORDING
@@ -77,6 +78,21 @@ def test_start_stop_start(tmp_path: Path) -> None:
     assert (figures["record.dropped"], figures["record.repeated"], figures["record.error"]) == (0, 0, "")
 
 
+def test_a_frozen_picture_is_recorded_too(tmp_path: Path) -> None:
+    show = Played()
+    with recorder(tmp_path, show) as recorded:
+        play(recorded, show, 10)
+        path = recorded.start("frozen.mkv")
+        for _ in range(60):
+            last = show.next()
+            recorded.send(marked(9, flags=Flags.REPEATED))
+            wait_for(lambda: not recorded._waiting)
+        play(recorded, show, 5)
+    numbers = read_back(path).numbers
+    assert numbers == [*[9] * (len(numbers) - 5), *range(last.index + 1, last.index + 6)]
+    assert len(numbers) > 60
+
+
 def test_the_end_of_the_show_completes_the_file(tmp_path: Path) -> None:
     show = Played()
     with recorder(tmp_path, show, path=str(tmp_path / "show.mov")) as recorded:
@@ -122,12 +138,13 @@ def test_a_second_recording_of_the_same_second_has_a_name_of_its_own(tmp_path: P
     assert names == ["2026-11-23_22-15-03.mkv", "2026-11-23_22-15-03_2.mkv"]
 
 
-def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["full.mkv", "full.mp4"])
+def test_a_full_disk_ends_the_recording_and_nothing_else(name: str, tmp_path: Path) -> None:
     show = Played()
     rng = np.random.default_rng(0)
     limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with recorder(tmp_path, show) as recorded:
-        recorded.start("full.mkv")
+        recorded.start(name)
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
         try:
             for _ in range(300):
@@ -145,7 +162,7 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None
         assert recorded.state is OutputState.PLAYING
         recorded.start("next.mkv")
         play(recorded, show, 10)
-    assert len(read_back(tmp_path / "full.mkv").numbers) > 5, "what was written stays"
+    assert len(read_back(tmp_path / name).numbers) > 5, "what was written stays"
     assert len(read_back(tmp_path / "next.mkv").numbers) == 10
 
 

@@ -63,6 +63,10 @@ class FilmFile:
         """Return the place in the file."""
         return self._file.tell()
 
+    def truncate(self, size: int) -> None:
+        """Cut the file off."""
+        self._file.truncate(size)
+
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
@@ -115,8 +119,9 @@ class Film:
         self._placed = 0
         self._samples = 0
         container = form.container
+        self._counted = _Counted(target, self)
         self._container: Any = av.open(
-            _Counted(target, self), "w", format=container.name, options=dict(container.options), buffer_size=burst
+            self._counted, "w", format=container.name, options=dict(container.options), buffer_size=burst
         )
         try:
             self._add_streams(form, width_px & ~1, height_px & ~1, sound=sound)
@@ -217,6 +222,7 @@ class Film:
                 packet.is_keyframe = True
                 self._placed += 1
                 self._container.mux(packet)
+                self._counted.commit()
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
@@ -224,21 +230,42 @@ class Film:
             # fragments it would shift the pictures: left out, sound and pictures begin together.
             if packet.pts is None or packet.pts >= 0:
                 self._container.mux(packet)
+                self._counted.commit()
 
 
 class _Counted:
-    """A target whose bytes are counted. It has `seek` only if the target has."""
+    """A target whose bytes are counted. It has `seek` only if the target has.
+
+    After a write that failed it takes no more, for what completes a file overwrites its beginning; and a file is cut
+    back to where it was whole, so that it plays to its end.
+    """
 
     def __init__(self, target: Any, film: Film) -> None:
         self._target, self._film = target, film
+        self._failed: OSError | None = None
+        self._whole = 0
         self.name = getattr(target, "name", "film")
         if hasattr(target, "seek"):
             self.seek, self.tell = target.seek, target.tell
 
     def write(self, data: bytes) -> int:
         """Write all of it."""
+        if self._failed:
+            raise self._failed
+        try:
+            self._target.write(data)
+        except OSError as err:
+            self._failed = err
+            if hasattr(self._target, "truncate"):
+                self._target.truncate(self._whole)
+            raise
         self._film.bytes += len(data)
-        return int(self._target.write(data))
+        return len(data)
+
+    def commit(self) -> None:
+        """Note that what was written so far is whole: a number of complete fragments."""
+        if hasattr(self._target, "truncate") and not self._failed:
+            self._whole = self._target.tell()
 
 
 def works(encoder: Encoder) -> bool:

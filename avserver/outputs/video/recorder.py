@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from avserver.audio.overheard import Overheard
 from avserver.errors import AvserverError, ConfigError
-from avserver.frame import Frame
+from avserver.frame import Flags, Frame
 from avserver.outputs.output import Output
 from avserver.outputs.settings import RecordingSettings
 from avserver.outputs.video.encoding import form_of_file
@@ -114,7 +114,8 @@ class Recorder(Output):
 
     def recording(self) -> Mapping[str, str | float | int]:
         """Return how the recording does, or how the last one went."""
-        asked, take, reason = self._asked, self._take, self._reason
+        asked, take = self._asked, self._take
+        reason = "" if asked else self._reason
         state = "recording" if asked else "finishing" if take else "failed" if reason else "idle"
         with self._shared:
             begun = not asked or asked == self._path  # or else the figures are still those of the one before
@@ -153,7 +154,8 @@ class Recorder(Output):
             self._begin(Path(self._settings.path))
 
     def _send(self, frame: Frame) -> None:
-        self._obey(frame, before_s=frame.t_s)
+        # A repeated frame has the time of when it was drawn, which may be long past.
+        self._obey(frame, before_s=float("inf") if Flags.REPEATED in frame.flags else frame.t_s)
         if self._take:
             self._record(self._take, frame)
         if not self._waiting:
