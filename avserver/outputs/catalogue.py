@@ -1,10 +1,11 @@
 """The catalogue: makes an output of its settings. What a kind needs is imported only for a show that has it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from avserver.audio.overheard import Overheard
 from avserver.errors import ConfigError
@@ -45,66 +46,94 @@ class Stage:
 
 def make_output(settings: OutputSettings, name: str, stage: Stage) -> Output:
     """Return an output called `name` that is not open yet. Raises ConfigError if it cannot be."""
-    match settings:
-        case ZeroMqSettings():
-            from avserver.outputs.keys import read_server_keys
-            from avserver.outputs.zeromq import ZeroMqOutput
+    return _MAKERS[type(settings)](settings, name, stage)
 
-            return ZeroMqOutput(
-                settings.address,
-                pixel_format=settings.format,
-                quality=settings.quality,
-                keys=read_server_keys(Path(settings.keys)) if settings.keys else None,
-                insecure=settings.insecure,
-                name=name,
-                shape=settings.shape,
-                fps=settings.fps,
-            )
-        case SharedMemorySettings():
-            from avserver.outputs.shared_memory import SharedMemoryOutput
 
-            return SharedMemoryOutput(
-                settings.memory, settings.format, shape=_fixed(settings, stage), name=name, fps=settings.fps
-            )
-        case TouchDesignerSettings():
-            _only_on("win32", "touchdesigner")
-            from avserver.outputs.touchdesigner import TouchDesignerOutput
-            from avserver.outputs.windows_memory import GuardedMemory
+def _zeromq(settings: ZeroMqSettings, name: str, _stage: Stage) -> Output:
+    from avserver.outputs.keys import read_server_keys
+    from avserver.outputs.zeromq import ZeroMqOutput
 
-            shape = _fixed(settings, stage)
-            return TouchDesignerOutput(
-                settings.memory, shape=shape, open_memory=GuardedMemory, name=name, fps=settings.fps
-            )
-        case SpoutSettings():
-            _only_on("win32", "spout")
-            with _extra("spout"):
-                from avserver.outputs.spout import SpoutOutput
+    return ZeroMqOutput(
+        settings.address,
+        pixel_format=settings.format,
+        quality=settings.quality,
+        keys=read_server_keys(Path(settings.keys)) if settings.keys else None,
+        insecure=settings.insecure,
+        name=name,
+        shape=settings.shape,
+        fps=settings.fps,
+    )
 
-            return SpoutOutput(settings.sender, shape=settings.shape, name=name, fps=settings.fps)
-        case SyphonSettings():
-            _only_on("darwin", "syphon")
-            with _extra("syphon"):
-                from avserver.outputs.syphon import SyphonOutput
 
-            return SyphonOutput(settings.server, shape=_fixed(settings, stage), name=name, fps=settings.fps)
-        case V4l2Settings():
-            _only_on("linux", "v4l2")
-            from avserver.outputs.v4l2 import V4l2Output
+def _ndi(settings: NdiSettings, name: str, stage: Stage) -> Output:
+    from avserver.outputs.ndi import NdiOutput
 
-            return V4l2Output(settings.device, shape=_fixed(settings, stage), name=name, fps=settings.fps)
-        case NdiSettings():
-            from avserver.outputs.ndi import NdiOutput
+    return NdiOutput(settings, name, stage.fps)
 
-            return NdiOutput(settings, name, stage.fps)
-        case StreamSettings():
-            from avserver.outputs.video.stream import StreamOutput
 
-            return StreamOutput(settings, name, sound=stage.sound, fps=stage.fps)
-        case MjpegSettings():
-            from avserver.outputs.mjpeg import MjpegOutput
+def _shared_memory(settings: SharedMemorySettings, name: str, stage: Stage) -> Output:
+    from avserver.outputs.shared_memory import SharedMemoryOutput
 
-            return MjpegOutput(settings, name)
-    raise TypeError(f"there is no output for {type(settings).__name__}")
+    shape = _fixed(settings, stage)
+    return SharedMemoryOutput(settings.memory, settings.format, shape=shape, name=name, fps=settings.fps)
+
+
+def _touchdesigner(settings: TouchDesignerSettings, name: str, stage: Stage) -> Output:
+    _only_on("win32", "touchdesigner")
+    from avserver.outputs.touchdesigner import TouchDesignerOutput
+    from avserver.outputs.windows_memory import GuardedMemory
+
+    shape = _fixed(settings, stage)
+    return TouchDesignerOutput(settings.memory, shape=shape, open_memory=GuardedMemory, name=name, fps=settings.fps)
+
+
+def _spout(settings: SpoutSettings, name: str, _stage: Stage) -> Output:
+    _only_on("win32", "spout")
+    with _extra("spout"):
+        from avserver.outputs.spout import SpoutOutput
+
+    return SpoutOutput(settings.sender, shape=settings.shape, name=name, fps=settings.fps)
+
+
+def _syphon(settings: SyphonSettings, name: str, stage: Stage) -> Output:
+    _only_on("darwin", "syphon")
+    with _extra("syphon"):
+        from avserver.outputs.syphon import SyphonOutput
+
+    return SyphonOutput(settings.server, shape=_fixed(settings, stage), name=name, fps=settings.fps)
+
+
+def _v4l2(settings: V4l2Settings, name: str, stage: Stage) -> Output:
+    _only_on("linux", "v4l2")
+    from avserver.outputs.v4l2 import V4l2Output
+
+    return V4l2Output(settings.device, shape=_fixed(settings, stage), name=name, fps=settings.fps)
+
+
+def _stream(settings: StreamSettings, name: str, stage: Stage) -> Output:
+    from avserver.outputs.video.stream import StreamOutput
+
+    return StreamOutput(settings, name, sound=stage.sound, fps=stage.fps)
+
+
+def _mjpeg(settings: MjpegSettings, name: str, _stage: Stage) -> Output:
+    from avserver.outputs.mjpeg import MjpegOutput
+
+    return MjpegOutput(settings, name)
+
+
+# Every kind of `settings.KINDS`.
+_MAKERS: dict[type[OutputSettings], Callable[[Any, str, Stage], Output]] = {
+    ZeroMqSettings: _zeromq,
+    NdiSettings: _ndi,
+    SharedMemorySettings: _shared_memory,
+    TouchDesignerSettings: _touchdesigner,
+    SpoutSettings: _spout,
+    SyphonSettings: _syphon,
+    V4l2Settings: _v4l2,
+    StreamSettings: _stream,
+    MjpegSettings: _mjpeg,
+}
 
 
 def _fixed(settings: OutputSettings, stage: Stage) -> Shape:
@@ -121,7 +150,7 @@ def _only_on(platform: str, kind: str) -> None:
         here = _SYSTEMS.get(sys.platform, sys.platform)
         raise ConfigError(
             f"an output of kind {kind!r} needs {_SYSTEMS[platform]}, this is {here}; kinds for every system: "
-            "zeromq, shared_memory"
+            "zeromq, ndi, shared_memory, stream, mjpeg"
         )
 
 
