@@ -12,7 +12,7 @@ import pytest
 
 from avserver.audio.clicks import clicks
 from avserver.audio.wav import write_wav
-from avserver.server_process import ServerProcess
+from avserver.server_process import ServerProcess, free_port
 from tests.outputs.films import read_back
 
 FPS = 20
@@ -22,7 +22,10 @@ FPS = 20
 def arguments(tiny_model: Path, tmp_path: Path) -> list[str]:
     write_wav(tmp_path / "song.wav", clicks([0.5 * i for i in range(1, 40)], 20.0))
     show = tmp_path / "show.toml"
-    show.write_text('[recording]\nfolder = "films"\n')
+    show.write_text(
+        '[recording]\nfolder = "films"\n[[output]]\nkind = "mjpeg"\nport = 0\n'
+        f'[[output]]\nkind = "stream"\nurl = "udp://127.0.0.1:{free_port()}"\n'
+    )
     song = ["--audio", str(tmp_path / "song.wav"), "--loop"]
     return [str(show), "--model", str(tiny_model), "--fps", str(FPS), "--size", "128", *song]
 
@@ -52,7 +55,11 @@ def test_start_stop_start_over_osc(arguments: list[str], tmp_path: Path) -> None
         assert "exists" in reason
         server.osc.send("/record/start", 1.0)  # a button: pressed, and let go
         server.osc.send("/record/start", 0.0)
-        dated = wait_for(server, lambda status: status["record.seconds"] > 0.5)["record.path"]
+        status = wait_for(server, lambda status: status["record.seconds"] > 0.5)
+        dated = status["record.path"]
+        for output in ("mjpeg", "stream"):
+            assert status[f"output.{output}.state"] == "playing"
+            assert status[f"output.{output}.sent"] > 20
     for name in ("one.mp4", "two.mkv", dated):
         seen = read_back(tmp_path / "films" / name)
         assert len(seen.numbers) / FPS > 0.3

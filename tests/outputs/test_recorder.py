@@ -200,10 +200,8 @@ def test_the_show_never_waits(tmp_path: Path) -> None:
     show = Played()
     held = threading.Event()
     with recorder(tmp_path, show) as recorded:
-        recorded._obey = lambda *_, **__: held.wait(10.0)
-        began_s = time.monotonic()
-        for index in range(1000):
+        recorded._obey = lambda *_, **__: held.wait()
+        for index in range(1000):  # for ever, if it waited
             recorded.send(marked(index))
         assert len(recorded._waiting) == Recorder.DEPTH
-        assert time.monotonic() - began_s < 9.0, "it waited"
         held.set()
