@@ -388,14 +388,8 @@ def _relative_to(show: Show, folder: Path) -> Show:
         show = change(show, "failsafe", picture=str(folder / Path(show.failsafe.picture).expanduser()))
     show = change(show, "presets", path=str(folder / Path(show.presets.path).expanduser()))
     output = tuple(settings.relative_to(folder) for settings in show.output)
-    show = dataclasses.replace(show, zeromq=show.zeromq.relative_to(folder), output=output)
-    recording = show.recording
-    show = change(
-        show,
-        "recording",
-        path=str(folder / Path(recording.path).expanduser()) if recording.path else "",
-        folder=str(folder / Path(recording.folder).expanduser()),
-    )
+    zeromq, recording = show.zeromq.relative_to(folder), show.recording.relative_to(folder)
+    show = dataclasses.replace(show, zeromq=zeromq, recording=recording, output=output)
     mappings = [
         name if is_bundled_mapping(name) else str(folder / Path(name).expanduser())
         for name in (show.mapping.path, *show.mapping.also)

@@ -26,8 +26,8 @@ from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
 from avserver.generator.seeds import SeedMixer
 from avserver.generator.strobe import StrobeLimiter
 from avserver.generator.synthesis import make_synthesis
-from avserver.outputs.shape import Shape
-from avserver.outputs.shaping import shaped
+from avserver.shape import Shape
+from avserver.shaping import shaped
 from avserver.ws_file import read_ws
 
 Tensor = Any

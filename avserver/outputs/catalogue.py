@@ -22,7 +22,7 @@ from avserver.outputs.settings import (
     V4l2Settings,
     ZeroMqSettings,
 )
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 # ruff: noqa: PLC0415
 

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from avserver.errors import ConfigError
-from avserver.outputs.shape import Shape
-from avserver.outputs.shaping import shaped
+from avserver.shape import Shape
+from avserver.shaping import shaped
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -2,8 +2,7 @@
 
 import socket
 
-from avserver.addresses import bound_socket, is_loopback
-from avserver.errors import ConfigError
+from avserver.addresses import bound_socket, refuse_exposed
 from avserver.frame import Frame
 from avserver.outputs.output import Output
 from avserver.outputs.settings import MjpegSettings
@@ -26,11 +25,7 @@ class MjpegOutput(Output):
 
     def __init__(self, settings: MjpegSettings, name: str) -> None:
         super().__init__(name, shape=settings.shape, fps=settings.fps)
-        if not settings.insecure and not is_loopback(settings.host):
-            raise ConfigError(
-                f"MJPEG on {settings.host} can be reached by other machines, where anybody may look; "
-                "allowed: 127.0.0.1, ::1, localhost, or any with insecure = true"
-            )
+        refuse_exposed(settings.host, settings.insecure, name="MJPEG", section="[output]", why="anybody may look")
         self.address = (settings.host, settings.port)
         self._showing = Showing(settings.quality)
         self._thread = WebThread(name, self._site)

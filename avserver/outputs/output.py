@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 
 from avserver.errors import AvserverError
 from avserver.frame import Flags, Frame
-from avserver.outputs.shape import Shape
-from avserver.outputs.shaping import Shaper
+from avserver.shape import Shape
+from avserver.shaping import Shaper
 
 _LOG = logging.getLogger(__name__)
 

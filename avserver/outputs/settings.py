@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Self
 
 from avserver.errors import ConfigError, nearest
-from avserver.outputs.shape import FITS, Shape
 from avserver.outputs.video.encoding import AUTO, LIVE, form_of_file
 from avserver.pixel_format import BYTES_PER_PIXEL, PIXEL_FORMATS
+from avserver.shape import FITS, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class ZeroMqSettings(OutputSettings):
 
     def relative_to(self, folder: Path) -> Self:
         """Return the settings with `keys` made relative to `folder`."""
-        return dataclasses.replace(self, keys=str(folder / Path(self.keys).expanduser())) if self.keys else self
+        return dataclasses.replace(self, keys=_from(folder, self.keys)) if self.keys else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +148,12 @@ class NdiSettings(OutputSettings):
             raise ConfigError(f"source of an NDI output is 1 to 150 letters on one line, got {self.source!r}")
         if self.discovery and self.config_dir:
             raise ConfigError("an NDI output has discovery or config_dir, not both; the configuration can name servers")
-        if self.config_dir and not Path(self.config_dir).expanduser().is_absolute():
-            raise ConfigError(f"config_dir of an NDI output is an absolute path, got {self.config_dir!r}")
+
+    def relative_to(self, folder: Path) -> Self:
+        """Return the settings with `config_dir` made relative to `folder`."""
+        if not self.config_dir:
+            return self
+        return dataclasses.replace(self, config_dir=_from(folder, self.config_dir))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +179,11 @@ class RecordingSettings(OutputSettings):
         if not 0 <= self.quality <= 51:
             raise ConfigError(f"recording.quality is a whole number from 0 to 51, got {self.quality}")
         form_of_file(Path(self.path or f"a.{self.container}"), self.codec, self.quality)
+
+    def relative_to(self, folder: Path) -> Self:
+        """Return the settings with `path` and `folder` made relative to `folder`."""
+        path = _from(folder, self.path) if self.path else ""
+        return dataclasses.replace(self, path=path, folder=_from(folder, self.folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +238,11 @@ KINDS: dict[str, type[OutputSettings]] = {
     "stream": StreamSettings,
     "mjpeg": MjpegSettings,
 }
+
+
+def _from(folder: Path, name: str) -> str:
+    """Return a file name, relative to `folder` unless it is absolute or begins with ~."""
+    return str(folder / Path(name).expanduser())
 
 
 def kind_of(settings: OutputSettings) -> str:

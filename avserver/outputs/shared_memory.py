@@ -1,14 +1,13 @@
 """Frames in shared memory, for other programs of this machine; byte by byte in `frame_ring`."""
 
-import dataclasses
 import time
 
 import cv2
 
-from avserver.frame import BYTES_PER_PIXEL, Frame
+from avserver.frame import Frame
 from avserver.frame_ring import FrameRing, check_name
 from avserver.outputs.output import Output
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 _CONVERSIONS = {"RGBA": cv2.COLOR_RGB2RGBA, "BGRA": cv2.COLOR_RGB2BGRA}
 
@@ -18,7 +17,7 @@ class SharedMemoryOutput(Output):
 
     Args:
         memory: name of the ring.
-        pixel_format: one of `frame.BYTES_PER_PIXEL`.
+        pixel_format: one of `pixel_format.BYTES_PER_PIXEL`.
         shape: of all frames; the ring has room for that.
         name, fps: see `Output`.
 
@@ -51,12 +50,7 @@ class SharedMemoryOutput(Output):
 
     def _send(self, frame: Frame) -> None:
         assert self._ring is not None
-        header = frame.header(published_ns=time.time_ns())
-        row_bytes = header.width_px * BYTES_PER_PIXEL[self._pixel_format]
-        header = dataclasses.replace(
-            header, pixel_format=self._pixel_format, row_bytes=row_bytes, size_bytes=row_bytes * header.height_px
-        )
-        with self._ring.slot(header) as pixels:
+        with self._ring.slot(frame.header(time.time_ns(), self._pixel_format)) as pixels:
             if self._pixel_format == "RGB8":
                 pixels[:] = frame.pixels
             else:

@@ -2,9 +2,8 @@
 
 import asyncio
 
-import simplejpeg
-
 from avserver.frame import Frame
+from avserver.outputs.jpeg import jpeg
 
 
 class Showing:
@@ -39,8 +38,5 @@ class Showing:
     def jpeg(self, frame: Frame) -> bytes:
         """Return a frame as JPEG; encoded once, for all who ask for the same picture."""
         if self._encoded[0] is not frame.pixels:
-            picture: bytes = simplejpeg.encode_jpeg(
-                frame.pixels, quality=self._quality, colorspace="RGB", colorsubsampling="420"
-            )
-            self._encoded = (frame.pixels, picture)
+            self._encoded = (frame.pixels, jpeg(frame.pixels, self._quality))
         return self._encoded[1]

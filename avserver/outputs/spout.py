@@ -8,7 +8,7 @@ from SpoutGL.enums import GL_RGBA
 
 from avserver.frame import Frame
 from avserver.outputs.output import Output
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 
 class SpoutOutput(Output):

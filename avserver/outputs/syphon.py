@@ -12,7 +12,7 @@ from syphon.utils.raw import create_mtl_texture
 
 from avserver.frame import Frame
 from avserver.outputs.output import Output
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 _TEXTURES = 3
 

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from avserver.frame import Frame
 from avserver.outputs.output import Output
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 MAGIC = 0xD95EF835
 VERSION = 1

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from avserver.errors import ConfigError
 from avserver.frame import Frame
 from avserver.outputs.output import Output
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 # struct v4l2_capability (104 bytes): driver, card, bus, version, capabilities, those of this device, reserved.
 CAPABILITY = struct.Struct("=16s32s32sIII12x")

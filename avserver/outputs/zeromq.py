@@ -18,10 +18,10 @@ from avserver.frame import HEADER_SIZE, Frame
 from avserver.outputs.jpeg import jpeg
 from avserver.outputs.keys import ServerKeys
 from avserver.outputs.output import Output
-from avserver.outputs.shape import Shape
-from avserver.outputs.shaping import with_alpha
 from avserver.outputs.zeromq_door import Door
 from avserver.pixel_format import BYTES_PER_PIXEL, PIXEL_FORMATS
+from avserver.shape import Shape
+from avserver.shaping import with_alpha
 
 # A subscriber that stalls, or whose network is too slow, holds back at most so many frames here; then it misses some.
 SEND_QUEUE_FRAMES = 2

@@ -12,7 +12,7 @@ import pytest
 from avserver.errors import ConfigError
 from avserver.frame import Flags, Frame
 from avserver.outputs.output import Output, OutputState
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 
 def frame(index: int) -> Frame:

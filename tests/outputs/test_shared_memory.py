@@ -19,8 +19,8 @@ from avserver.errors import AddressInUse, ConfigError
 from avserver.frame import Flags, Frame
 from avserver.outputs.catalogue import Stage, make_output
 from avserver.outputs.settings import SharedMemorySettings
-from avserver.outputs.shape import Shape
 from avserver.outputs.shared_memory import SharedMemoryOutput
+from avserver.shape import Shape
 
 FOLDER = Path(__file__).parents[2] / "clients" / "python"
 SHAPE = Shape(16, 12)
@@ -28,7 +28,7 @@ SHAPE = Shape(16, 12)
 WRITER = """
 import sys, time, numpy as np
 from avserver.frame import Frame
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 from avserver.outputs.shared_memory import SharedMemoryOutput
 name, grey, width = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with SharedMemoryOutput(name, shape=Shape(width, 12)) as output:

@@ -13,8 +13,8 @@ import pytest
 
 from avserver.frame import Frame
 from avserver.outputs.output import OutputState
-from avserver.outputs.shape import Shape
 from avserver.outputs.touchdesigner import TouchDesignerOutput, write
+from avserver.shape import Shape
 
 
 def parse(memory: bytes) -> np.ndarray:

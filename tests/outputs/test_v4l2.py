@@ -14,8 +14,8 @@ from avserver.errors import ConfigError
 from avserver.frame import Frame
 from avserver.outputs import v4l2
 from avserver.outputs.output import OutputState
-from avserver.outputs.shape import Shape
 from avserver.outputs.v4l2 import V4l2Output
+from avserver.shape import Shape
 from tests.conftest import missing
 
 SHAPE = Shape(16, 12)

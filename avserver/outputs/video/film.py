@@ -17,9 +17,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from avserver.audio.source import Samples
 from avserver.errors import ConfigError
-from avserver.outputs.shape import Shape
-from avserver.outputs.shaping import shaped
 from avserver.outputs.video.encoding import SOUND_RATE_HZ, Encoder, FilmForm, threads_for
+from avserver.shape import Shape
+from avserver.shaping import shaped
 
 # What a disk, a receiver or an encoder may be in the way with.
 FILM_ERRORS = (OSError, av.FFmpegError)

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import simplejpeg
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from avserver.bundled import bundled
 from avserver.frame import Frame
+from avserver.outputs.jpeg import jpeg
 from avserver.outputs.web.audience import MAX_MESSAGE_BYTES, Audience, Encode, Wire
 from avserver.outputs.web.gate import Gate
 from avserver.outputs.web.policy import headers_of
@@ -107,7 +107,4 @@ def _page(file: Path, media_type: str) -> Callable[[Request], Awaitable[Response
 
 
 def _jpeg(frame: Frame) -> bytes:
-    picture: bytes = simplejpeg.encode_jpeg(
-        frame.pixels, quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"
-    )
-    return picture
+    return jpeg(frame.pixels, JPEG_QUALITY)

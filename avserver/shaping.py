@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avserver.frame import Frame
-from avserver.outputs.shape import Shape
+from avserver.shape import Shape
 
 # Outputs have threads of their own already, and the worker wants the other cores.
 cv2.setNumThreads(1)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from avserver.errors import ConfigError
-from avserver.outputs.shape import Shape
-from avserver.outputs.shaping import shaped, with_alpha
+from avserver.shape import Shape
+from avserver.shaping import shaped, with_alpha
 
 # Left half red, right half blue; top row of the left half green.
 PICTURE = np.zeros((4, 8, 3), np.uint8)
