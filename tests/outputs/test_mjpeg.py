@@ -90,13 +90,11 @@ def test_a_reader_gets_the_pictures_in_order_and_the_newest_alone() -> None:
 def test_each_picture_is_encoded_once_and_only_for_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[object] = []
 
-    class Counted:
-        @staticmethod
-        def encode_jpeg(pixels: np.ndarray, **_: object) -> bytes:
-            encoded.append(pixels)
-            return b"jpeg"
+    def counted(pixels: np.ndarray, _quality: int) -> bytes:
+        encoded.append(pixels)
+        return b"jpeg"
 
-    monkeypatch.setattr(showing, "simplejpeg", Counted)
+    monkeypatch.setattr(showing, "jpeg", counted)
     with shown() as output:
         wait_for_picture(output)
         time.sleep(0.3)
