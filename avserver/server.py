@@ -11,11 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from avserver.analysis.analyser import Analyser, Listening
-from avserver.analysis.delayed import Delayed
 from avserver.audio.catalogue import open_source
-from avserver.audio.held import HeldBack
 from avserver.audio.overheard import Overheard
-from avserver.audio.source import AudioSource, SilentSource
+from avserver.audio.source import SilentSource
 from avserver.audio.source_name import OSC
 from avserver.bundled import mapping_path
 from avserver.canvas import canvas_for
@@ -23,10 +21,8 @@ from avserver.clock import WallClock
 from avserver.config import Show
 from avserver.control.desk import Command, Desk
 from avserver.control.events import EventQueue
-from avserver.control.hand import Hand
 from avserver.control.inputs import Inputs
 from avserver.control.librarian import Librarian
-from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch
 from avserver.control.mapping_watch import MappingWatch
 from avserver.control.midi.hand import MidiHand
@@ -34,15 +30,14 @@ from avserver.control.midi.ports import MidiPorts
 from avserver.control.osc import OscServer
 from avserver.control.oscquery import OscQuery
 from avserver.control.params import ParamTable
-from avserver.control.patch import Patch
 from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
 from avserver.control.recording import record_commands
-from avserver.control.reseed import Reseeder
 from avserver.control.sender import Sender
 from avserver.control.told import Told, refusals
 from avserver.control.transport import Transport
-from avserver.engine import Engine, LiveShow
+from avserver.engine import LiveShow
+from avserver.engine_room import build_engine
 from avserver.errors import ConfigError, ParamError
 from avserver.frame_ring import FrameRing
 from avserver.generator.relay import Relay
@@ -57,59 +52,8 @@ from avserver.outputs.publisher import Publisher
 from avserver.outputs.video.recorder import Recorder
 from avserver.outputs.web.preview import WebPreview
 from avserver.repertoire import Repertoire
-from avserver.scene.scene import Scene
 
 _FORCED = 130  # what a shell calls a program that Ctrl-C ended
-
-
-def build_engine(
-    *,
-    source: AudioSource,
-    patch: Patch,
-    table: ParamTable,
-    queue: EventQueue,
-    desk: Desk,
-    meter: Meter,
-    told: Told | None = None,
-    listening: Listening | None = None,
-    hands: Sequence[Hand] = (),
-    chance: random.Random | None = None,
-    inputs: Inputs | None = None,
-    transport: Transport | None = None,
-    sender: Sender | None = None,
-) -> Engine:
-    """Put together what decides frames; the same for a live show and for a song that is rendered.
-
-    With `told` nobody listens to the source: what is heard is told. `chance` draws what is left to chance; without it
-    the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`. Without a `sender`
-    nothing is sent to other programs.
-    """
-    return Engine(
-        patch=patch,
-        ears=_ears(source, told, listening),
-        queue=queue,
-        desk=desk,
-        mapper=Mapper(patch, table),
-        scene=Scene(patch),
-        meter=meter,
-        reseeder=Reseeder(chance or random.Random(0)),  # noqa: S311  (nothing here is a secret)
-        inputs=inputs or Inputs(),
-        transport=transport,
-        hands=hands,
-        sender=sender,
-    )
-
-
-def _ears(source: AudioSource, told: Told | None, listening: Listening | None) -> Delayed:
-    if told is None:
-        held = HeldBack(source)
-        return Delayed(Analyser(held, listening), held.fetch)
-
-    def fetch(now_s: float) -> None:
-        source.read(now_s)  # not for its own sake: recordings have sound as long as they are
-        told.fetch(now_s)
-
-    return Delayed(told, fetch)
 
 
 class Server:

@@ -21,6 +21,7 @@ from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
 from avserver.control.presets import snapshot
 from avserver.engine import Engine, LiveShow
+from avserver.engine_room import build_engine
 from avserver.frame_spec import BendSlot, FrameSpec
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.relay import Relay
@@ -28,7 +29,6 @@ from avserver.generator.role import Role
 from avserver.generator.worker import WorkerState
 from avserver.meter import Meter
 from avserver.outputs.publisher import Publisher
-from avserver.server import build_engine
 
 MODEL = StyleGAN2Config(resolution=64, z_dim=8, w_dim=8, channel_base=256, channel_max=8, mapping_layers=2).shape
 FPS = 20

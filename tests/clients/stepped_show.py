@@ -18,8 +18,8 @@ from avserver.control.osc_packet import decode, encode
 from avserver.control.params import Params
 from avserver.control.sender import Sender
 from avserver.control.told import Told
+from avserver.engine_room import build_engine
 from avserver.meter import Meter
-from avserver.server import build_engine
 
 FRAME_S = 1 / 60
 

@@ -17,8 +17,8 @@ from avserver.control.events import EventQueue
 from avserver.control.mapping import load_patch
 from avserver.control.osc import OscServer
 from avserver.control.params import Params, Value
+from avserver.engine_room import build_engine
 from avserver.meter import Meter
-from avserver.server import build_engine
 
 # What the layout "Simple" sends, and the accelerometer.
 SENT = re.compile(r"/1/fader[1-5] 1|/[123]/toggle[1-4] 1|/2/push([1-9]|1[0-6]) 1|/3/xy [12]|/accxyz [123]")

@@ -9,10 +9,10 @@ from avserver.control.desk import Desk
 from avserver.control.events import EventQueue
 from avserver.control.mapping import parse_patch
 from avserver.control.midi.hand import MidiHand
+from avserver.engine_room import build_engine
 from avserver.frame_spec import FrameSpec
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.meter import Meter
-from avserver.server import build_engine
 
 MODEL = StyleGAN2Config(resolution=64, z_dim=8, w_dim=8, channel_base=256, channel_max=8, mapping_layers=2).shape
 KNOB = '[[midi]]\nport = "nano"\ncontrol = "cc 1 7"\nto = "/latent/truncation_psi"\nrange = [0, 1]\n'
