@@ -26,12 +26,10 @@ class Herald:
     def observe(self, _signals: object, _values: Mapping[str, object]) -> None:
         """Announce what has changed; called in the engine's thread at every tick."""
         for number, output in enumerate(self._outputs):
-            state, error = output.state, output.error
-            if error:  # opened again, but nothing has been sent since: that it plays is not certain yet
-                state = OutputState.FAILING
+            state = output.state
             if state is not self._known[number]:
                 self._known[number] = state
-                self._announce(f"/output/{quote(output.name, safe='')}/state", str(state), error)
+                self._announce(f"/output/{quote(output.name, safe='')}/state", str(state), output.error)
 
     def describe(self, parameters: Sequence[Mapping[str, object]]) -> None:
         """Do nothing: outputs are no parameters."""

@@ -156,6 +156,10 @@ class Output(ABC):
     def _close(self) -> None:
         """Give back what `_open` took; called once for each `_open` that succeeded."""
 
+    def _arrives(self) -> bool:
+        """Return whether what was sent has reached somebody; a backend that knows only later says False until then."""
+        return True
+
     def _status(self) -> Mapping[str, str | float | int]:
         """Return what else there is to say, such as how many receivers there are."""
         return {}
@@ -202,9 +206,9 @@ class Output(ABC):
             self._close()
         else:
             self.sent += 1
-            if self.error:
+            if self.error and self._arrives():
                 _LOG.warning("%s plays again", self.name)
-                self.error, self._failures = "", 0
+                self.error, self._failures, self.state = "", 0, OutputState.PLAYING
 
     def _open_again(self) -> None:
         """Open it again if it is time to."""
@@ -218,7 +222,7 @@ class Output(ABC):
         except self.SURVIVES as err:
             self._fail(err)
         else:
-            self._is_open, self.state = True, OutputState.PLAYING
+            self._is_open = True  # it plays again once a frame has left
 
     def _fail(self, error: Exception) -> None:
         """Plan to open it again, and say why it failed, once."""

@@ -1,6 +1,7 @@
 """Streams that are received by a real reader, libav in a process of its own."""
 
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -113,6 +114,13 @@ def test_pushes_reach_a_server_that_comes_late_and_comes_back(scheme: str, optio
             assert_in_order(numbers)
             assert loudest > 0.2
         assert stream.restarts >= 2
+
+
+def test_nobody_there_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    with streaming(f"rtmp://127.0.0.1:{free_port()}/live/show") as stream, caplog.at_level(logging.WARNING):
+        wait_for(lambda: stream.restarts >= 3)
+        assert stream.state is OutputState.FAILING
+    assert ["fails" in record.message for record in caplog.records] == [True], caplog.text
 
 
 def test_a_server_that_does_not_answer_holds_nothing_up() -> None:

@@ -57,6 +57,9 @@ class StreamOutput(Output):
         """The URL, without what is secret in it."""
         return f"{self._shown} (stream)"
 
+    def _arrives(self) -> bool:
+        return self._is_udp or (self._push is not None and self._push.connected)
+
     def _status(self) -> dict[str, str | float | int]:
         """Say whether the server has taken the connection; over UDP nobody knows."""
         push = self._push

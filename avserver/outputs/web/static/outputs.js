@@ -22,11 +22,9 @@ export class Outputs {
 
   #show(row, output, t_s) {
     const { state, error } = output;
-    const isUncertain = state === "playing" && error; // opened again, nothing sent yet
-    const shown = isUncertain ? "failing" : state;
-    if (row.root.dataset.state !== shown) row.root.dataset.state = shown;
+    if (row.root.dataset.state !== state) row.root.dataset.state = state;
     if (row.root.title !== (output.address ?? "")) row.root.title = output.address ?? "";
-    put(row.state, shown === "playing" ? rate(row, output.sent, t_s) : shown);
+    put(row.state, state === "playing" ? rate(row, output.sent, t_s) : state);
     put(row.more, more(output));
     put(row.reason, error || WHY[state] || "");
   }
