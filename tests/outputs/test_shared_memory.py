@@ -25,7 +25,15 @@ from avserver.shape import Shape
 FOLDER = Path(__file__).parents[2] / "clients" / "python"
 SHAPE = Shape(16, 12)
 
-WRITER = """
+# Ctrl-C ends these, also where the tests were started in the background, with it turned off.
+ENDED_BY_CTRL_C = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+
+WRITER = (
+    ENDED_BY_CTRL_C
+    + """
 import sys, time, numpy as np
 from avserver.frame import Frame
 from avserver.shape import Shape
@@ -36,6 +44,7 @@ with SharedMemoryOutput(name, shape=Shape(width, 12)) as output:
         output.send(Frame(pixels=np.full((12, width, 3), grey, np.uint8), index=index, t_s=0.0))
         time.sleep(0.005)
 """
+)
 
 # Writes as fast as it can, each frame in one grey.
 RACER = """
@@ -52,7 +61,9 @@ ring.close()
 """
 
 # Prints what changes in what it sees, until it is ended.
-READER = """
+READER = (
+    ENDED_BY_CTRL_C
+    + """
 import sys
 sys.path.insert(0, sys.argv[2])
 from shared_frames import SharedFrames
@@ -64,6 +75,7 @@ with SharedFrames(sys.argv[1]) as frames:
             print(now, flush=True)
         last = now
 """
+)
 
 
 @pytest.fixture(scope="module")

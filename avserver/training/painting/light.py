@@ -49,7 +49,7 @@ def flame(rng: np.random.Generator, palette: Palette, size: int) -> Array:
             best, most = maps, covered
         if covered > 1500:
             break
-    where, shades = _walk(rng, best, 26_000, 46)
+    where, shades = _walk(rng, best, _walkers(size), 46)
     turns = int(rng.choice([1, 1, 1, 2, 3, 5]))
     angle = 2 * np.pi * rng.integers(turns, size=len(where)) / turns
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -102,6 +102,11 @@ def _walk(
     return np.concatenate(where), np.concatenate(shades)
 
 
+def _walkers(size: int) -> int:
+    """Return how many points walk at once: some ten marks a pixel in the end."""
+    return max(3000, int(0.4 * size * size))
+
+
 def _cells(where: npt.NDArray[np.floating]) -> int:
     """Return how many of 64 x 64 cells around most of the places have something in them."""
     low, high = np.quantile(where, 0.01, axis=0), np.quantile(where, 0.99, axis=0)
@@ -112,7 +117,7 @@ def _cells(where: npt.NDArray[np.floating]) -> int:
 
 def attractor(rng: np.random.Generator, palette: Palette, size: int) -> Array:
     """A strange attractor of Clifford's or Peter de Jong's, chosen so that it fills a surface."""
-    count = 30_000
+    count = _walkers(size)
     for _ in range(40):
         a, b, c, d = rng.uniform(-2.4, 2.4, 4)
         clifford = rng.random() < 0.5
