@@ -31,7 +31,8 @@ from avserver.server_process import HOST, ServerProcess
 _LOG = logging.getLogger(__name__)
 
 _FPS = 30.0
-_TURNS = 200  # of a knob, to see how soon each is obeyed
+_MOST_TURNS = 200  # of a knob, to see how soon each is obeyed …
+_TURNS_A_SECOND = 10  # … and fewer in a short run
 _MESSAGES_PER_S = 10_000
 _BURST_S = 0.002  # between two bursts of the sender: no system sleeps much more exactly
 # What is sent: knobs that every show has, numbers as TouchDesigner sends them.
@@ -39,25 +40,26 @@ _KNOBS = ("/noise/strength", "/noise/speed", "/grade/hue", "/grade/contrast", "/
 
 
 def bench_control(report: Report, *, duration_s: float, model: str) -> None:
-    """Run all parts. `duration_s` is how long messages rain."""
+    """Run all parts. `duration_s` is how long messages rain, and says how often a knob is turned."""
     with tempfile.TemporaryDirectory(prefix="avserver-bench-") as folder:
         server = ServerProcess(["--model", model, "--fps", str(_FPS), "--loop"], log=Path(folder) / "control.log")
         with server, Subscriber(server.zeromq) as subscriber:
             server.wait_until("playing")
             time.sleep(2.0)
-            measure_obedience(report, server, subscriber)
+            measure_obedience(report, server, subscriber, duration_s)
             measure_rain(report, server, subscriber, duration_s)
         measure_link(report, Path(folder), model)
 
 
-def measure_obedience(report: Report, server: ServerProcess, subscriber: Subscriber) -> None:
+def measure_obedience(report: Report, server: ServerProcess, subscriber: Subscriber, duration_s: float) -> None:
     """Turn a knob at moments that have nothing to do with frames; see when that is decided, and when it is seen."""
-    _LOG.info("turning a knob %d times", _TURNS)
+    turns = min(_MOST_TURNS, round(_TURNS_A_SECOND * duration_s))
+    _LOG.info("turning a knob %d times", turns)
     hand, eye = OscClient(HOST, server.osc_port), OscClient(HOST, server.osc_port)
     when = np.random.default_rng(0)
     eye.ask("/notify", 1, answer="/notify", timeout_s=0.1)
-    decided_ms = [_turned_ms(hand, eye, number, when) for number in range(_TURNS)]
-    seen_ms = [_blacked_out_ms(hand, subscriber, when) for _ in range(_TURNS // 10)]
+    decided_ms = [_turned_ms(hand, eye, number, when) for number in range(turns)]
+    seen_ms = [_blacked_out_ms(hand, subscriber, when) for _ in range(turns // 10)]
     hand.close()
     eye.close()
     status = status_of(server)

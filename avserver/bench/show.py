@@ -36,7 +36,7 @@ from avserver.server_process import HOST, ServerProcess
 _LOG = logging.getLogger(__name__)
 
 _FPS = 30.0
-_CLICKS = 24
+_MOST_CLICKS = 24
 _CLICKS_IN_SONG = 100
 _CLICK_EVERY_S = 0.8137  # not a multiple of the frame time: clicks fall anywhere between two frames
 _FIRST_CLICK_S = 0.5
@@ -130,10 +130,10 @@ class Viewer:
 
 
 def bench_show(report: Report, *, duration_s: float, model: str) -> None:
-    """Run all parts. `duration_s` is how long the rate is watched."""
+    """Run all parts. `duration_s` is how long the rate is watched; half a second of it is a click, of 24 at most."""
     with tempfile.TemporaryDirectory(prefix="avserver-bench-") as folder:
         measure_rate(report, Path(folder), model, duration_s)
-        measure_latency(report, Path(folder), model)
+        measure_latency(report, Path(folder), model, duration_s)
 
 
 def measure_rate(report: Report, folder: Path, model: str, duration_s: float) -> None:
@@ -216,7 +216,7 @@ def _drawn_after(subscriber: Subscriber, unix_ns: int) -> list[Arrival]:
     return [a for a in subscriber.arrivals if a.unix_ns > unix_ns and Flags.REPEATED not in a.header.flags]
 
 
-def measure_latency(report: Report, folder: Path, model: str) -> None:
+def measure_latency(report: Report, folder: Path, model: str, duration_s: float) -> None:
     """Play a click track whose clicks light up the picture; compare when each sounded with when it was seen."""
     times_s = [_FIRST_CLICK_S + i * _CLICK_EVERY_S for i in range(_CLICKS_IN_SONG)]
     song, patch = folder / "clicks.wav", folder / "flash.toml"
@@ -227,8 +227,9 @@ def measure_latency(report: Report, folder: Path, model: str) -> None:
     with server, Subscriber(server.zeromq) as subscriber:
         server.wait_until("playing")
         with Viewer(server.preview):
-            _LOG.info("listening to %d clicks", _CLICKS)
-            time.sleep(2.0 + _CLICKS * _CLICK_EVERY_S)
+            clicks_heard = min(_MOST_CLICKS, round(2 * duration_s))
+            _LOG.info("listening to %d clicks", clicks_heard)
+            time.sleep(2.0 + clicks_heard * _CLICK_EVERY_S)
     latencies_ms = click_latencies_ms(subscriber.arrivals, times_s)
     report.add("click to frame", "clicks seen", f"{len(latencies_ms)}")
     report.add("click to frame", "median (ms)", float(np.median(latencies_ms)))

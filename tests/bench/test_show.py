@@ -56,6 +56,6 @@ def test_bench_measures_a_real_server(tiny_model: Path) -> None:
     assert figures["rate"]["new frames a second at subscriber"] > 5
     assert figures["rate"]["pictures a second at viewer"] > 1
     assert figures["memory (MB)"]["render worker"] > figures["memory (MB)"]["show process"] > 20
-    assert int(figures["click to frame"]["clicks seen"]) >= 15
+    assert int(figures["click to frame"]["clicks seen"]) >= 6
     assert 10 < figures["click to frame"]["median (ms)"] < 400
     assert figures["render worker killed"]["generated frames again after (s)"] > 0
