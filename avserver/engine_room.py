@@ -47,7 +47,7 @@ def build_engine(
     """
     return Engine(
         patch=patch,
-        ears=_ears(source, told, listening),
+        ears=make_ears(source, told, listening),
         queue=queue,
         desk=desk,
         mapper=Mapper(patch, table),
@@ -61,7 +61,8 @@ def build_engine(
     )
 
 
-def _ears(source: AudioSource, told: Told | None, listening: Listening | None) -> Delayed:
+def make_ears(source: AudioSource, told: Told | None, listening: Listening | None) -> Delayed:
+    """Return what hears the source, or what is `told` instead."""
     if told is None:
         held = HeldBack(source)
         return Delayed(Analyser(held, listening), held.fetch)

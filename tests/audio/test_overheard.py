@@ -7,7 +7,7 @@ from avserver.analysis.analyser import Analyser
 from avserver.audio.overheard import _WAITING_BLOCKS, KEPT_S, Ear, Overheard
 from avserver.audio.source import ArraySource, Samples, SilentSource
 from avserver.control.told import Told
-from avserver.server import _ears
+from avserver.engine_room import make_ears
 
 RATE_HZ = 8_000
 SONG = np.linspace(-1, 1, RATE_HZ, dtype=np.float32)
@@ -68,5 +68,5 @@ def test_it_ends_when_the_song_does_and_silence_is_heard_then() -> None:
 
 def test_a_show_that_is_told_what_is_heard_has_sound_as_well() -> None:
     source = Overheard(SilentSource(sample_rate=RATE_HZ))
-    _ears(source, Told(Analyser(SilentSource()).until(0.0)), None).until(2.0)
+    make_ears(source, Told(Analyser(SilentSource()).until(0.0)), None).until(2.0)
     assert source.now_s == 2.0
