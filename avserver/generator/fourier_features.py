@@ -10,6 +10,7 @@ import numpy as np
 
 from avserver.canvas import SQUARE, Canvas
 from avserver.generator.architecture.stylegan3 import Signal
+from avserver.generator.arrays import transposed
 from avserver.generator.backend import ops
 from avserver.generator.checkpoint import Tensors
 from avserver.generator.layers import Style
@@ -37,7 +38,7 @@ class FourierFeatures:
         self.transform = tensors[f"{at}.transform"]
         self.frequencies = np.ascontiguousarray(tensors[f"{at}.freqs"].T)  # (x and y, channels), periods per width
         self.phases = tensors[f"{at}.phases"]
-        self.weight = tensors[f"{at}.weight"].T / np.float32(np.sqrt(signal.channels))
+        self.weight = transposed(tensors[f"{at}.weight"], (1, 0)) / np.float32(np.sqrt(signal.channels))
 
     def matrices(self, w: Tensor, bend: Tensor | None) -> Tensor:
         """Return (n, 2, 3): from a place in the picture to the place whose waves are seen there.

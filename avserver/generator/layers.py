@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from avserver.generator import filters
+from avserver.generator.arrays import is_plain, power, transposed
 from avserver.generator.backend import ops
 from avserver.generator.checkpoint import Tensors
 from avserver.generator.mapping_network import leaky_relu
@@ -34,7 +35,7 @@ class Style:
 
     def __init__(self, tensors: Tensors, name: str, *, gain: float = 1.0) -> None:
         weight = tensors[f"{name}.affine.weight"]
-        self.weight = weight.T * np.float32(gain / np.sqrt(weight.shape[1]))
+        self.weight = transposed(weight, (1, 0)) * np.float32(gain / np.sqrt(weight.shape[1]))
         self.bias = tensors[f"{name}.affine.bias"] * np.float32(gain)
 
     def __call__(self, w: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ class Convolution:
     @staticmethod
     def kernel(tensors: Tensors, name: str) -> filters.Array:
         """Return the weights as they are convolved with: (rows, columns, in, out)."""
-        return tensors[f"{name}.weight"].transpose(2, 3, 1, 0)
+        return transposed(tensors[f"{name}.weight"], (2, 3, 1, 0))
 
     def __init__(self, tensors: Tensors, name: str, *, precision: str, clamp: float = 0.0) -> None:
         self.name = name
@@ -76,24 +77,26 @@ class Convolution:
         self.doubles = name.endswith("conv0")
         self.noise_const = tensors[f"{name}.noise_const"]
         self.resolution = self.noise_const.shape[0]
-        self.noise_strength = float(tensors[f"{name}.noise_strength"])
+        strength: Tensor = tensors[f"{name}.noise_strength"]
+        self.noise_strength: float = float(strength) if is_plain(strength) else strength
         self.style = Style(tensors, name)
         weight = self.kernel(tensors, name)
-        self.power = np.square(weight).sum(axis=(0, 1))  # (in, out), for the demodulation
+        self.power = power(weight, (0, 1))  # (in, out), for the demodulation
         self.bias = tensors[f"{name}.bias"] * GAIN
         self.precision = precision
         # In float32 a transposed convolution and a blur are faster; in bfloat16, where multiplications are cheap and
         # memory is not, one convolution with the blur folded in.
-        self.combined = self.doubles and precision == "bfloat16"
+        # What learns changes with every step: nothing is folded into it beforehand.
+        self.combined = self.doubles and precision == "bfloat16" and is_plain(weight)
         self.blurs_apart = self.doubles and not self.combined and weight.shape[-1] < NARROW
         if self.doubles:
             self.filter = tensors[f"{name}.resample_filter"]
         if self.combined:
             self.weight = filters.combine(weight, self.filter)
         elif self.doubles:
-            self.weight = np.ascontiguousarray(weight.transpose(0, 1, 3, 2))  # as ops.conv_transpose takes it
+            self.weight = transposed(weight, (0, 1, 3, 2))  # as ops.conv_transpose takes it
         else:
-            self.weight = np.ascontiguousarray(weight)
+            self.weight = weight
 
     def demodulation(self, style: Tensor) -> Tensor:
         """style (n, in) to the scales (n, out) that give every output channel unit variance, times the gain."""
@@ -113,7 +116,7 @@ class Convolution:
         Args:
             y: what `convolve` returned.
             demodulation: (n, out).
-            noise: (H, W), scaled to the strength it shall have; None for none.
+            noise: (H, W), or (n, H, W), scaled to the strength it shall have; None for none.
         """
         y = ops.cast(y, "float32")
         if self.combined:
@@ -124,7 +127,7 @@ class Convolution:
             y = filters.blur_doubled(y, self.filter)
         y = ops.add(y * demodulation[:, None, None, :], self.bias)
         if noise is not None:
-            y = y + (noise * GAIN)[None, :, :, None]
+            y = y + (noise * GAIN)[..., None]
         return y
 
     def activate(self, y: Tensor) -> Tensor:
@@ -141,7 +144,7 @@ class Shortcut:
     LEARNT = ("weight",)
 
     def __init__(self, tensors: Tensors, name: str, kernel: filters.Array) -> None:
-        weight = tensors[f"{name}.weight"][:, :, 0, 0].T  # in, out
+        weight = transposed(tensors[f"{name}.weight"][:, :, 0, 0], (1, 0))  # in, out
         self.weight = weight * (HALF_POWER / np.sqrt(np.float32(weight.shape[0])))
         self._kernel = kernel
 
@@ -163,9 +166,9 @@ class ToRGB:
 
     def __init__(self, tensors: Tensors, name: str, *, clamp: float = 0.0, gain: float = 1.0) -> None:
         self.clamp = clamp
-        weight = tensors[f"{name}.weight"][:, :, 0, 0].T  # in, rgb
+        weight = transposed(tensors[f"{name}.weight"][:, :, 0, 0], (1, 0))  # in, rgb
         self.style = Style(tensors, name, gain=gain / np.sqrt(weight.shape[0]))
-        self.weight = np.ascontiguousarray(weight)
+        self.weight = weight
         self.bias = tensors[f"{name}.bias"]
 
     def modulated(self, w: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from avserver.generator.architecture import NetworkConfig
+from avserver.generator.arrays import transposed
 from avserver.generator.backend import ops
 from avserver.generator.checkpoint import Tensors
 
@@ -32,10 +33,15 @@ class MappingNetwork:
             # Equalised learning rate: weights are stored with unit variance and scaled by 1 / √inputs when used. The
             # leaky ReLU's gain of √2 keeps the variance.
             scale = LEARNING_RATE / np.sqrt(weight.shape[1]) * np.sqrt(2)
-            self._layers.append((weight.T * np.float32(scale), bias * np.float32(LEARNING_RATE * np.sqrt(2))))
+            self._layers.append(
+                (transposed(weight, (1, 0)) * np.float32(scale), bias * np.float32(LEARNING_RATE * np.sqrt(2)))
+            )
         if config.c_dim:
             weight = tensors["mapping.embed.weight"]
-            self._embed = (weight.T / np.float32(np.sqrt(config.c_dim)), tensors["mapping.embed.bias"])
+            self._embed = (
+                transposed(weight, (1, 0)) / np.float32(np.sqrt(config.c_dim)),
+                tensors["mapping.embed.bias"],
+            )
 
     def __call__(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Return w (n, w_dim). c is needed if, and only if, the model is conditional."""

@@ -6,6 +6,7 @@ from typing import Any
 from avserver.canvas import SQUARE, Canvas
 from avserver.generator import filters
 from avserver.generator.architecture import StyleGAN2Config
+from avserver.generator.arrays import is_plain, transposed
 from avserver.generator.backend import ops, stage
 from avserver.generator.bending import NO_BENDS, Bending, Place, Step
 from avserver.generator.checkpoint import Tensors
@@ -73,7 +74,8 @@ class Synthesis:
             if block.torgb:
                 # Colours share their w with the next block's first convolution.
                 block.torgb.index = 2 * i + 1
-        self.const = widened(tensors["synthesis.b4.const"].transpose(1, 2, 0), canvas)[None]
+        const = transposed(tensors["synthesis.b4.const"], (1, 2, 0))
+        self.const = (widened(const, canvas) if is_plain(const) else const)[None]
 
     @property
     def noisy(self) -> list[Convolution]:

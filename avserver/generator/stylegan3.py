@@ -9,6 +9,7 @@ from avserver.canvas import SQUARE, Canvas
 from avserver.generator import filters
 from avserver.generator.architecture import StyleGAN3Config
 from avserver.generator.architecture.stylegan3 import FilteredLayer
+from avserver.generator.arrays import power, transposed
 from avserver.generator.backend import ops, stage
 from avserver.generator.bending import NO_BENDS, Bending, Place
 from avserver.generator.checkpoint import Tensors
@@ -39,8 +40,9 @@ class FilteredConvolution:
     @staticmethod
     def kernel(tensors: Tensors, name: str) -> filters.Array:
         """Return the weights as they are convolved with: (rows, columns, in, out), each output of unit power."""
-        weight = tensors[f"synthesis.{name}.weight"].transpose(2, 3, 1, 0)
-        normalised: filters.Array = weight / np.sqrt(np.square(weight).mean(axis=(0, 1, 2)))
+        weight = transposed(tensors[f"synthesis.{name}.weight"], (2, 3, 1, 0))
+        inputs = float(np.prod(weight.shape[:3]))
+        normalised: filters.Array = weight / (power(weight, (0, 1, 2)) / inputs) ** 0.5
         return normalised
 
     def __init__(
@@ -53,8 +55,8 @@ class FilteredConvolution:
         self.clamp = clamp
         self.style = Style(tensors, at)
         weight = self.kernel(tensors, layer.name)
-        self.power = np.square(weight).sum(axis=(0, 1))  # (in, out), for the demodulation
-        self.weight = np.ascontiguousarray(weight)
+        self.power = power(weight, (0, 1))  # (in, out), for the demodulation
+        self.weight = weight
         self.bias = tensors[f"{at}.bias"] * GAIN
         # The leaky ReLU's gain, and the one that brings the input to unit variance as it was in training.
         self.gain = np.float32(GAIN / np.sqrt(tensors[f"{at}.magnitude_ema"]))
