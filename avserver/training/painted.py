@@ -1,18 +1,24 @@
 """A dataset of our own paintings, made by all cores of the machine."""
 
-import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
 
 from avserver.errors import ConfigError, nearest
 from avserver.training.painting.painter import FAMILIES, family_of, paint
-from avserver.training.shards import Sample, shard_path, write_shard
+from avserver.training.shards import PER_SHARD, Sample, claim, shard_path, write_shard
+from avserver.training.workers import start_workers
 
-_PER_SHARD = 128
 _VERSION = 1  # of the painters: other ones paint other pictures
+_ATTEMPTS = 50  # for a picture that is not too fine; the last one is taken as it is
+_FAR = 1_000_000_007  # between the seeds of attempts: no other picture of the dataset has them
+_SEEN_PX = 64  # side at which fineness is measured
+_NO_CONTRAST = 100.0  # variance of 8-bit values; a deviation of ten is hardly seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,8 @@ class Painting:
         seed: of the first; the next ones follow.
         size_px: their side.
         families: that they may be of; empty: all.
+        finest: how much of a picture's contrast may be finer than a sixteenth of its side, as a share; 1: all. What is
+            finer is painted anew. Small networks learn large shapes sooner, and large shapes carry across a hall.
         version: of the painters.
 
     Raises ConfigError for a count, size or family that cannot be.
@@ -33,6 +41,7 @@ class Painting:
     seed: int = 0
     size_px: int = 256
     families: tuple[str, ...] = ()
+    finest: float = 1.0
     version: int = _VERSION
 
     def __post_init__(self) -> None:
@@ -42,6 +51,8 @@ class Painting:
             raise ConfigError(f"a painting is 16 to 2048 px wide, got {self.size_px}")
         if self.seed < 0:
             raise ConfigError(f"a seed is 0 or more, got {self.seed}")
+        if not 0.1 <= self.finest <= 1:
+            raise ConfigError(f"the share of fine contrast is limited to 0.1 to 1, got {self.finest}")
         for name in self.families:
             if name not in FAMILIES:
                 raise ConfigError(f"there is no family {name!r}; {nearest(name, FAMILIES)}")
@@ -49,7 +60,7 @@ class Painting:
     @property
     def shards(self) -> int:
         """How many files it makes."""
-        return -(-self.count // _PER_SHARD)
+        return -(-self.count // PER_SHARD)
 
 
 def paint_dataset(folder: Path, painting: Painting, *, workers: int, say: Callable[[int], None]) -> None:
@@ -63,11 +74,11 @@ def paint_dataset(folder: Path, painting: Painting, *, workers: int, say: Callab
 
     Raises ConfigError if the folder holds something else.
     """
-    _claim(folder, painting)
+    claim(folder, {"made": "painted", **asdict(painting)})
     missing = [number for number in range(painting.shards) if not shard_path(folder, number).exists()]
     done = painting.count - sum(len(_numbers(painting, number)) for number in missing)
     say(done)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with start_workers(workers) as pool:
         jobs = {pool.submit(_paint_shard, folder, painting, number): number for number in missing}
         for job in as_completed(jobs):
             job.result()
@@ -75,25 +86,8 @@ def paint_dataset(folder: Path, painting: Painting, *, workers: int, say: Callab
             say(done)
 
 
-def _claim(folder: Path, painting: Painting) -> None:
-    """Take the folder for this dataset, new or begun."""
-    plain = json.dumps({"made": "painted", **asdict(painting)}, indent=1, sort_keys=True) + "\n"
-    about = folder / "dataset.json"
-    if about.exists():
-        if about.read_text(encoding="utf-8") != plain:
-            raise ConfigError(f"{folder} holds another dataset, see {about}; name another folder")
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there and is not a dataset; name a new folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        about.write_text(plain, encoding="utf-8")
-    except OSError as err:
-        raise ConfigError(f"cannot write a dataset into {folder}: {err.strerror}") from err
-
-
 def _numbers(painting: Painting, shard: int) -> range:
-    return range(shard * _PER_SHARD, min((shard + 1) * _PER_SHARD, painting.count))
+    return range(shard * PER_SHARD, min((shard + 1) * PER_SHARD, painting.count))
 
 
 def _paint_shard(folder: Path, painting: Painting, shard: int) -> None:
@@ -102,6 +96,22 @@ def _paint_shard(folder: Path, painting: Painting, shard: int) -> None:
 
 def _samples(painting: Painting, numbers: range) -> Iterator[Sample]:
     for number in numbers:
-        seed = painting.seed + number
-        family = family_of(seed, painting.families)
-        yield Sample(number, paint(seed, painting.size_px, family), {"seed": seed, "family": family})
+        for attempt in range(_ATTEMPTS):
+            seed = painting.seed + number + attempt * _FAR
+            family = family_of(seed, painting.families)
+            pixels = paint(seed, painting.size_px, family)
+            if painting.finest == 1 or fineness(pixels) <= painting.finest:
+                break
+        yield Sample(number, pixels, {"seed": seed, "family": family})
+
+
+def fineness(pixels: npt.NDArray[np.uint8]) -> float:
+    """Return how much of a picture's variance is finer than a sixteenth of its side: 0 to about 1.
+
+    A picture without contrast, of which nothing can be said, has 1.
+    """
+    small = cv2.resize(pixels, (_SEEN_PX, _SEEN_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    coarse = cv2.resize(small, (16, 16), interpolation=cv2.INTER_AREA)
+    rest = small - cv2.resize(coarse, (_SEEN_PX, _SEEN_PX), interpolation=cv2.INTER_CUBIC)
+    variance = float(np.square(small - small.mean(axis=(0, 1))).mean())
+    return float(np.square(rest).mean()) / variance if variance > _NO_CONTRAST else 1.0

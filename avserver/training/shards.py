@@ -17,6 +17,7 @@ from PIL import Image
 from avserver.errors import ConfigError
 
 Pixels = npt.NDArray[np.uint8]
+PER_SHARD = 128  # pictures: some MB of them, so that what was broken off loses little
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,59 @@ class Sample:
     facts: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A picture of a dataset as it lies in a shard: its number, a PNG, and what is known of it."""
+
+    number: int
+    png: bytes
+    facts: Mapping[str, object]
+
+
+def claim(folder: Path, about: Mapping[str, object]) -> None:
+    """Take a folder, new or begun, for the dataset that `about` describes.
+
+    Raises ConfigError if the folder holds something else, or cannot be written.
+    """
+    plain = json.dumps(about, indent=1, sort_keys=True) + "\n"
+    described = folder / "dataset.json"
+    if described.exists():
+        if described.read_text(encoding="utf-8") != plain:
+            raise ConfigError(f"{folder} holds another dataset, see {described}; name another folder")
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is there and is not a dataset; name a new folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        described.write_text(plain, encoding="utf-8")
+    except OSError as err:
+        raise ConfigError(f"cannot write a dataset into {folder}: {err.strerror}") from err
+
+
 def shard_path(folder: Path, shard: int) -> Path:
     """Return where a shard lies."""
     return folder / f"shard-{shard:05d}.tar"
 
 
+def encode(pixels: Pixels) -> bytes:
+    """Return a picture as PNG."""
+    picture = io.BytesIO()
+    Image.fromarray(pixels).save(picture, "PNG")
+    return picture.getvalue()
+
+
 def write_shard(path: Path, samples: Iterable[Sample]) -> None:
     """Write a shard; its file is there when all of it is."""
+    write_encoded(path, (Encoded(sample.number, encode(sample.pixels), sample.facts) for sample in samples))
+
+
+def write_encoded(path: Path, pictures: Iterable[Encoded]) -> None:
+    """Write a shard of pictures that are PNGs already."""
     unfinished = path.with_suffix(".unfinished")
     with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for sample in samples:
-            picture = io.BytesIO()
-            Image.fromarray(sample.pixels).save(picture, "PNG")
-            _add(tar, f"{sample.number:08d}.png", picture.getvalue())
-            _add(tar, f"{sample.number:08d}.json", json.dumps(sample.facts, sort_keys=True).encode())
+        for picture in pictures:
+            _add(tar, f"{picture.number:08d}.png", picture.png)
+            _add(tar, f"{picture.number:08d}.json", json.dumps(picture.facts, sort_keys=True).encode())
     unfinished.replace(path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from avserver.errors import ConfigError
-from avserver.training.painted import Painting, paint_dataset
+from avserver.training.painted import Painting, fineness, paint_dataset
 from avserver.training.painting.painter import paint
 from avserver.training.shards import Sample, read_shard, shard_path, write_shard
 
@@ -44,6 +44,31 @@ def test_the_pictures_are_those_of_the_seeds(tmp_path: Path) -> None:
         family = str(sample.facts["family"])
         assert family in QUICK
         assert np.array_equal(sample.pixels, paint(int(str(sample.facts["seed"])), 16, family))
+
+
+def test_fine_patterns_are_painted_anew_if_they_are_not_wanted(tmp_path: Path) -> None:
+    coarse, fine = (Painting(12, size_px=64, families=("folds", "contours"), finest=finest) for finest in (0.2, 1.0))
+    made(tmp_path / "coarse", coarse)
+    made(tmp_path / "fine", fine)
+    kept, all_of_them = (
+        {sample.number: sample for sample in read_shard(shard_path(tmp_path / name, 0))} for name in ("coarse", "fine")
+    )
+    assert max(fineness(sample.pixels) for sample in kept.values()) <= 0.2
+    too_fine = [number for number, sample in all_of_them.items() if fineness(sample.pixels) > 0.2]
+    assert 0 < len(too_fine) < 12
+    for number, sample in all_of_them.items():
+        assert (kept[number].facts == sample.facts) == (number not in too_fine)
+
+
+def test_fineness_is_the_share_of_what_is_small() -> None:
+    across = np.linspace(0, 1, 64, endpoint=False)
+    wave = np.broadcast_to(np.sin(2 * np.pi * 2 * across)[:, None, None], (64, 64, 3))
+    chequers = np.broadcast_to(((np.arange(64)[:, None] + np.arange(64)) % 2 * 2.0 - 1)[:, :, None], (64, 64, 3))
+    assert fineness((128 + 50 * wave).astype(np.uint8)) < 0.05
+    assert fineness((128 + 50 * chequers).astype(np.uint8)) > 0.95
+    # The wave's variance is half its square, the chequers' is theirs.
+    assert fineness((128 + 40 * wave + 40 * chequers).astype(np.uint8)) == pytest.approx(2 / 3, abs=0.05)
+    assert fineness(np.full((64, 64, 3), 7, np.uint8)) == 1
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
