@@ -15,23 +15,26 @@ GROUND, INK = (16, 16, 16), (230, 230, 230)
 COMPARED_PX = 16
 
 
-def lay_out(pictures: Sequence[Image.Image], labels: Sequence[str], *, columns: int | None = None) -> Image.Image:
+def lay_out(
+    pictures: Sequence[Image.Image], labels: Sequence[str] = (), *, columns: int | None = None, gap_px: int = GAP_PX
+) -> Image.Image:
     """Return a sheet of square pictures of one size.
 
     Args:
         pictures: at least one.
-        labels: one for each.
+        labels: one for each, or none at all: then there is no room below them either.
         columns: in a row; None makes it about as wide as high.
+        gap_px: between them and around.
     """
     columns = min(columns or math.ceil(math.sqrt(len(pictures))), len(pictures))
     side = pictures[0].width
-    width, height = side + GAP_PX, side + LABEL_PX + GAP_PX
+    width, height = side + gap_px, side + (LABEL_PX if labels else 0) + gap_px
     rows = math.ceil(len(pictures) / columns)
-    sheet = Image.new("RGB", (columns * width + GAP_PX, rows * height + GAP_PX), GROUND)
+    sheet = Image.new("RGB", (columns * width + gap_px, rows * height + gap_px), GROUND)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(TEXT_PX)
-    for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        left, top = GAP_PX + i % columns * width, GAP_PX + i // columns * height
+    for i, (picture, label) in enumerate(zip(pictures, labels or [""] * len(pictures), strict=True)):
+        left, top = gap_px + i % columns * width, gap_px + i // columns * height
         sheet.paste(picture, (left, top))
         draw.text((left + side // 2, top + side + LABEL_PX // 2), label, INK, font, anchor="mm")
     return sheet

@@ -13,13 +13,12 @@ from matplotlib.figure import Figure
 
 from avserver.control.envelope import Envelope, EnvelopeOptions
 from avserver.listen.recording import Recording
+from avserver.plot_style import HIGH, LOW, MID, STYLE, TEXT, WARM
 
 # The envelopes as the default mapping has them: hits that are strong and not too close, or the curves run together.
 SHAPED = EnvelopeOptions(threshold=0.5, distance_s=0.9)
 WIDTH_IN, HEIGHT_IN, DPI = 19.2, 13.5, 100
 NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-BACKGROUND, GRID, TEXT = "#0b0d12", "#262b36", "#c8cfdb"
-LOW, MID, HIGH, WARM = "#ff5d5d", "#ffc24b", "#4bc7ff", "#b58bff"
 SEGMENTS = ("#1b2333", "#2a1f33", "#1d2f2a", "#33281b", "#1b2f36", "#331b22")
 # Wider than the picture has columns is only slower to draw; an onset must not be lost to thinning, so the highest of
 # what falls into a column is drawn.
@@ -29,7 +28,7 @@ COLUMNS = 2400
 def plot(recording: Recording, path: Path, *, title: str) -> None:
     """Draw a recording into a picture file (its name says which kind: .png, .svg, .pdf)."""
     rows = (1.0, 2.2, 1.5, 1.5, 1.5, 1.2, 1.2, 1.2)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
         axes: Sequence[Axes] = figure.subplots(len(rows), 1, sharex=True, gridspec_kw={"height_ratios": rows})
         figure.suptitle(title, x=0.01, ha="left", fontsize=15)
@@ -44,23 +43,6 @@ def plot(recording: Recording, path: Path, *, title: str) -> None:
         axes[-1].set_xlim(0, max(recording.hop_s, len(recording.levels) * recording.hop_s))
         axes[-1].set_xlabel("s")
         figure.savefig(path)
-
-
-_STYLE: Any = {
-    "figure.facecolor": BACKGROUND,
-    "axes.facecolor": BACKGROUND,
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": TEXT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.color": TEXT,
-    "xtick.color": TEXT,
-    "ytick.color": TEXT,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "font.size": 10,
-    "lines.linewidth": 1.1,
-}
 
 
 def _thinned(
