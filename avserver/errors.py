@@ -10,6 +10,7 @@ AvserverError
 │   ├── AudioError            sound that cannot be had: a song, a device, an address
 │   ├── MidiError             MIDI ports that cannot be had
 │   ├── ModelError            a model file that is not one, or does not fit
+│   ├── TrainingError         a training run that cannot go on
 │   └── AddressInUse          a port that somebody else holds
 └── WireError                 bytes from outside that are not what they claim to be
 """
@@ -56,6 +57,10 @@ class MidiError(UserError):
 
 class ModelError(UserError):
     """A model file that is not one, or whose contents do not fit each other."""
+
+
+class TrainingError(UserError):
+    """A training run that cannot go on, because of its numbers."""
 
 
 class AddressInUse(UserError):  # noqa: N818  (reads as what happened, like FileExistsError's kin)
