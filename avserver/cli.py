@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from avserver.commands import control, dataset, doctor, keys, listen, measure, models, serve, train
+from avserver.commands import control, dataset, doctor, keys, listen, measure, models, render, serve, train
 from avserver.errors import UserError
 
 
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     serve.add_serve(commands.add_parser("serve", help="play a show: music in, frames out, knobs over OSC"))
+    render.add_render(commands.add_parser("render", help="make a film of a song, every frame of it"))
     dataset.add_dataset(commands.add_parser("dataset", help="make pictures to learn from"))
     train.add_train(commands.add_parser("train", help="train a model of one's own pictures"))
     models.add_import(commands.add_parser("import", help="turn a model of another program into a safe file"))

@@ -58,12 +58,20 @@ class WallClock:
 
 
 class SongClock:
-    """Ticks of a song that is rendered: every one, as fast as they are taken."""
+    """Ticks of a song that is rendered: every one, as fast as they are taken.
+
+    A film has whole frames: together they are as long as the song to half a frame.
+    """
 
     def __init__(self, fps: float, duration_s: float) -> None:
         self.fps = fps
         self.duration_s = duration_s
 
+    @property
+    def ticks(self) -> int:
+        """How many there are."""
+        return round(self.duration_s * self.fps)
+
     def __iter__(self) -> Iterator[Tick]:
-        for index in range(int(self.duration_s * self.fps + 1e-9)):
+        for index in range(self.ticks):
             yield Tick(index, index / self.fps)

@@ -178,6 +178,18 @@ class Engine:
         with self._meter.time("scene"):
             return self._scene.spec(self._tick.index, self._tick.t_s, self.params, model)
 
+    def spec_for(self, role: Role) -> FrameSpec:
+        """Return the last tick for a role, without what it was not prepared for, which waits for the next one."""
+        spec = self.spec(role.shape)
+        directions = tuple(direction for direction in spec.directions if direction.kind in role.directions)
+        return dataclasses.replace(
+            spec,
+            bends=bends_for(role.bends, spec.bends),
+            directions=directions,
+            mix=spec.mix if role.partner else Mix(),
+            latents=spec.latents if role.pictures == self.patch.pictures else without_pictures(spec.latents),
+        )
+
 
 def _taps_s(events: Sequence[Event], fired: frozenset[str], moment: Moment) -> list[float]:
     """Return the show times of the frame's taps (s): when each arrived, for frames are too coarse for a tempo."""
@@ -283,7 +295,7 @@ class LiveShow:
         self._publisher.fade(tick.index, self._engine.opacity)
         if not self._publisher.frozen:
             heard_ns = int((self._unix_start_s + signals.heard_s) * 1e9)
-            self._relay.submit(self._spec_for, heard_ns)
+            self._relay.submit(self._engine.spec_for, heard_ns)
         for watcher in self._watchers:
             watcher.observe(signals, params.values)
 
@@ -294,18 +306,6 @@ class LiveShow:
         if wanted != self._cast_for:
             self._cast_for = wanted
             self._relay.play(self._casting(*wanted), time.monotonic())
-
-    def _spec_for(self, role: Role) -> FrameSpec:
-        """Return the tick for a role, without what it was not prepared for, which waits for the next one."""
-        spec = self._engine.spec(role.shape)
-        directions = tuple(direction for direction in spec.directions if direction.kind in role.directions)
-        return dataclasses.replace(
-            spec,
-            bends=bends_for(role.bends, spec.bends),
-            directions=directions,
-            mix=spec.mix if role.partner else Mix(),
-            latents=spec.latents if role.pictures == self._engine.patch.pictures else without_pictures(spec.latents),
-        )
 
     def _collect(self) -> None:
         """Publish what has been drawn; if nothing has and it is overdue, the last frame again."""

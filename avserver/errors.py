@@ -11,6 +11,7 @@ AvserverError
 │   ├── MidiError             MIDI ports that cannot be had
 │   ├── ModelError            a model file that is not one, or does not fit
 │   ├── TrainingError         a training run that cannot go on
+│   ├── RenderError           a film that cannot go on
 │   └── AddressInUse          a port that somebody else holds
 └── WireError                 bytes from outside that are not what they claim to be
 """
@@ -61,6 +62,10 @@ class ModelError(UserError):
 
 class TrainingError(UserError):
     """A training run that cannot go on, because of its numbers."""
+
+
+class RenderError(UserError):
+    """A film that cannot go on: its disk is full, or the process that draws it has ended."""
 
 
 class AddressInUse(UserError):  # noqa: N818  (reads as what happened, like FileExistsError's kin)

@@ -151,29 +151,47 @@ class FrameRing:
 
         Raises WireError if it is not RGB8, or no frame at all.
         """
-        buffer = self._buffer
         for _ in range(_ATTEMPTS):
-            (written,) = _U64.unpack_from(buffer, _WRITTEN_AT)
+            (written,) = _U64.unpack_from(self._buffer, _WRITTEN_AT)
             if written == 0:
                 return None
-            at = _RING_SIZE + ((written - 1) % self._slots) * self._stride
-            (before,) = _U64.unpack_from(buffer, at)
-            if before & 1:
-                continue
-            header = FrameHeader.unpack(buffer[at + _SLOT_PREFIX : at + _SLOT_PREFIX + HEADER_SIZE])
-            pixels = np.frombuffer(buffer, np.uint8, header.size_bytes, at + _SLOT_PREFIX + HEADER_SIZE).copy()
-            (after,) = _U64.unpack_from(buffer, at)
-            if after == before:
-                if header.pixel_format != "RGB8":
-                    raise WireError(f"expected a frame in RGB8, got {header.pixel_format}")
-                return Frame(
-                    pixels=pixels.reshape(header.height_px, header.width_px, 3),
-                    index=header.index,
-                    t_s=header.t_s,
-                    audio_ns=header.audio_ns,
-                    flags=Flags(header.flags),
-                )
+            frame = self._copy(written - 1)
+            if frame is not None:
+                return frame
         raise WireError(f"no whole frame could be read from the ring in {_ATTEMPTS} attempts")
+
+    def numbered(self, number: int) -> Frame:
+        """Return a copy of frame `number`, counted from 0, for readers that want every one.
+
+        Raises WireError if it is not RGB8, was not written yet, or made room for a newer one.
+        """
+        (written,) = _U64.unpack_from(self._buffer, _WRITTEN_AT)
+        frame = self._copy(number) if written - self._slots <= number < written else None
+        if frame is None:
+            raise WireError(f"frame {number} is not in the ring: {written} were written, it holds {self._slots}")
+        return frame
+
+    def _copy(self, number: int) -> Frame | None:
+        """Return a copy of what is in the slot of frame `number`, None if it is written at the moment."""
+        buffer = self._buffer
+        at = _RING_SIZE + (number % self._slots) * self._stride
+        (before,) = _U64.unpack_from(buffer, at)
+        if before & 1:
+            return None
+        header = FrameHeader.unpack(buffer[at + _SLOT_PREFIX : at + _SLOT_PREFIX + HEADER_SIZE])
+        pixels = np.frombuffer(buffer, np.uint8, header.size_bytes, at + _SLOT_PREFIX + HEADER_SIZE).copy()
+        (after,) = _U64.unpack_from(buffer, at)
+        if after != before:
+            return None
+        if header.pixel_format != "RGB8":
+            raise WireError(f"expected a frame in RGB8, got {header.pixel_format}")
+        return Frame(
+            pixels=pixels.reshape(header.height_px, header.width_px, 3),
+            index=header.index,
+            t_s=header.t_s,
+            audio_ns=header.audio_ns,
+            flags=Flags(header.flags),
+        )
 
     def close(self) -> None:
         """Let go of the memory; the creator also removes it. Frames already read stay valid."""

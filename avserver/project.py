@@ -1,10 +1,7 @@
 """`avserver project`: find the ws whose picture is most like one of the user's."""
 
-import contextlib
 import os
 import signal
-import types
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -16,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from avserver.bundled import model_path
 from avserver.errors import ConfigError
 from avserver.generator import load
+from avserver.interruption import first_signal
 from avserver.new_file import check_new, check_new_picture
 from avserver.progress import Progress
 from avserver.ws_file import write_ws
@@ -75,7 +73,7 @@ def project_picture(settings: Projecting, out: TextIO) -> "Projected":
 
     target = read_target(picture, generator.resolution)
     found = None
-    with Progress(CANDIDATES + settings.steps, out) as progress, _first_ctrl_c() as asked_to_stop:
+    with Progress(CANDIDATES + settings.steps, out) as progress, first_signal(signal.SIGINT) as asked_to_stop:
         attempts = Projector(generator).project(target, steps=settings.steps, plus=settings.plus, seed=settings.seed)
         for step, found in enumerate(attempts, start=1):
             progress.show(step, f"{100 * found.nearer:.1f} % nearer than the average picture")
@@ -88,27 +86,6 @@ def project_picture(settings: Projecting, out: TextIO) -> "Projected":
         both = np.clip(np.concatenate([target, image], axis=1) * 127.5 + 128, 0, 255).astype(np.uint8)
         Image.fromarray(both).save(settings.comparison, quality=95)
     return found
-
-
-@contextlib.contextmanager
-def _first_ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Yield what tells whether Ctrl-C was pressed; pressed again, it interrupts.
-
-    An exception instead could be raised, and lost, in the middle of a framework's callback.
-    """
-    pressed = False
-
-    def note(_number: int, _frame: types.FrameType | None) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def read_target(picture: Image.Image, resolution: int) -> npt.NDArray[np.float32]:

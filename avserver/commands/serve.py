@@ -1,9 +1,10 @@
 """`avserver serve`: its flags, laid over a show file."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from avserver.commands.sizes import size
 
 if TYPE_CHECKING:
     from avserver.config import Show
@@ -26,7 +27,7 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--also", metavar="FILE", action="append", help="a further mapping, a controller's; repeatable")
     parser.add_argument("--preset", metavar="NAME", help="the preset to start with")
     parser.add_argument("--fps", type=float, help="frames a second")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="size of the frames (px), e.g. 1920x1080 or 512")
+    parser.add_argument("--size", type=size, metavar="WxH", help="size of the frames (px), e.g. 1920x1080 or 512")
     parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds")
     parser.add_argument("--osc-port", type=int, metavar="PORT", help="port for OSC, UDP and TCP")
     parser.add_argument("--oscquery-port", type=int, metavar="PORT", help="TCP port for OSCQuery")
@@ -91,11 +92,3 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
         if given:
             show = change(show, section, **given)
     return show
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT in px, e.g. 512x288, got {text!r}")
-    width = int(match[1])
-    return width, int(match[2] or width)

@@ -1,0 +1,128 @@
+"""SongShow: a song played by the engine of the live show, every frame of it decided and drawn."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from avserver.analysis.analyser import Listening
+from avserver.audio.catalogue import DEMO_FILE
+from avserver.audio.file import FileSource
+from avserver.audio.overheard import Overheard
+from avserver.audio.source_name import DEMO
+from avserver.bundled import mapping_path
+from avserver.clock import SongClock
+from avserver.config import Show
+from avserver.control.desk import Desk
+from avserver.control.events import EventQueue
+from avserver.control.librarian import Librarian
+from avserver.control.mapping import load_patch
+from avserver.control.preset_folder import PresetFolder
+from avserver.control.preset_hand import PresetHand
+from avserver.control.transport import Transport
+from avserver.engine_room import build_engine
+from avserver.frame import Frame
+from avserver.generator.drawer import Drawer
+from avserver.generator.role import Role
+from avserver.meter import Meter
+from avserver.offline.shots import Shot, decide, draw, excerpt
+from avserver.repertoire import Repertoire
+
+_READ_S = 10.0
+
+
+class SongShow:
+    """What a live show of a song would show if it never were late. No port is opened, nobody turns a knob.
+
+    It can be played once. Nothing is left to chance: the same song and show give the same frames.
+
+    Args:
+        song: a file of one of the formats of FileSource, or `demo`.
+        show: everything else; its source, its outputs, and what listens for controllers are not used.
+
+    Attributes:
+        sound: what the engine hears, for whoever records it.
+        clock: all of the song's ticks.
+        size: (width, height) of the frames in px.
+
+    Raises UserError if anything cannot be had: the song, a model, the mapping, the preset.
+    """
+
+    def __init__(self, song: str, show: Show) -> None:
+        self._show = show
+        self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
+        resolution = self._models.config(0).resolution
+        self.size = show.frame.size or (resolution, resolution)
+        self._patch = load_patch(*[mapping_path(name) for name in (show.mapping.path, *show.mapping.also)])
+        # Its thread is not started: presets that are edited while a film is made are not for that film.
+        self._librarian = Librarian(PresetFolder(Path(show.presets.path)))
+        if show.presets.start:
+            self._librarian.shelf.find(show.presets.start).fit(self._patch.param_table(self._models.names))
+        self._song = FileSource(DEMO_FILE if song == DEMO else song, start_s=show.audio.start_s)
+        self._stack = ExitStack()
+        self.sound = self._stack.enter_context(Overheard(self._song))
+        length_s = _length_s(self._song)
+        duration_s = show.frame.duration_s
+        self.clock = SongClock(show.frame.fps, min(length_s, duration_s) if duration_s else length_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def bad_packets(self) -> int:
+        """How many pieces of the song could not be decoded so far, and are left out."""
+        return self._song.bad_packets
+
+    def shots(self) -> Iterator[Shot]:
+        """Decide the whole song."""
+        table = self._patch.param_table(self._models.names)
+        presets = PresetHand(self._librarian, self._show.presets.start)
+        transport = Transport()
+        self._stack.callback(transport.close)
+        engine = build_engine(
+            source=self.sound,
+            patch=self._patch,
+            table=table,
+            queue=EventQueue(),
+            desk=Desk(table, dict, presets.commands(), presets.on_fire()),
+            meter=Meter(),
+            listening=Listening(recurring_segments=self._show.audio.recurring_segments),
+            hands=[presets],
+            transport=transport,
+        )
+        role_of = cache(lambda number: self._models.role(number, self._patch))
+        return decide(engine, role_of, self.clock)
+
+    def frames(self, first: int = 0) -> Iterator[Frame]:
+        """Draw the song from frame `first` on; what comes before is heard, but not drawn."""
+        hired: dict[Role, Drawer] = {}
+
+        def drawer_of(role: Role) -> Drawer:
+            if role not in hired:
+                model = self._show.model
+                drawer = Drawer(role, self.size, threads=model.threads, wide=model.wide)
+                hired[role] = self._stack.enter_context(drawer)
+            return hired[role]
+
+        drawer_of(self._models.role(0, self._patch))  # it loads while the song is heard
+        width_px, height_px = self.size
+        yield from draw(excerpt(self.shots(), first), drawer_of, width_px=width_px, height_px=height_px)
+
+
+def _length_s(song: FileSource) -> float:
+    """Return how long a song is from where it begins (s), to the sample: its file may say anything."""
+    begins_s = song.position_s
+    until_s = 0.0
+    while not song.ended:
+        until_s += _READ_S
+        song.read(until_s)
+    length_s = song.position_s - begins_s
+    song.reset()
+    return length_s
