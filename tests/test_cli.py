@@ -26,7 +26,7 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("serve", "params", "seeds", "project", "doctor", "watch", "bench"):
+    for command in ("serve", "render", "params", "seeds", "project", "doctor", "watch", "bench"):
         assert command in done.stdout
 
 

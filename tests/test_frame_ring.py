@@ -18,7 +18,7 @@ import pytest
 
 from avserver.errors import AddressInUse, ConfigError, WireError
 from avserver.frame import Frame
-from avserver.frame_ring import FrameRing
+from avserver.frame_ring import SLOTS, FrameRing
 
 WIDTH, HEIGHT = 64, 48
 
@@ -55,6 +55,15 @@ def test_the_newest_frame_is_read(ring: FrameRing) -> None:
     assert newest.index == 4
     assert newest.t_s == 4 / 30
     assert (newest.pixels == 4).all()
+
+
+def test_frames_are_read_by_their_number_while_they_are_there(ring: FrameRing) -> None:
+    for index in range(5):
+        ring.write(picture(index))
+    assert [ring.numbered(number).index for number in range(5 - SLOTS, 5)] == [2, 3, 4]
+    for number in (5 - SLOTS - 1, 5):
+        with pytest.raises(WireError, match=f"frame {number} is not in the ring: 5 were written, it holds {SLOTS}"):
+            ring.numbered(number)
 
 
 def test_a_frame_of_another_process_is_never_torn(ring: FrameRing) -> None:

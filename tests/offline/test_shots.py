@@ -1,0 +1,121 @@
+"""What is decided about each frame, and that every one is drawn; the drawing is done by a process that draws grey."""
+
+import itertools
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avserver.clock import SongClock, Tick
+from avserver.control.events import Event, EventQueue
+from avserver.control.mapping import parse_patch
+from avserver.errors import ModelError, RenderError
+from avserver.frame import Flags, Frame
+from avserver.frame_ring import FrameRing
+from avserver.frame_spec import FrameSpec, ModelShape
+from avserver.generator.drawer import IN_FLIGHT, Drawer
+from avserver.generator.role import Role
+from avserver.generator.worker import WorkerSettings
+from avserver.offline.shots import Shot, decide, draw, excerpt
+from tests.test_engine import FPS, MODEL, engine
+
+ROLE = Role("grey", Path("none"), ModelShape(1, (), ()))
+REFUSED, DEADLY = 100, 200
+
+
+def draw_grey(pipe: Connection, settings: WorkerSettings) -> None:
+    """Speak the worker's side of the pipe."""
+    ring = FrameRing.attach(settings.ring)
+    pipe.send_bytes(b"R")
+    while (message := pipe.recv_bytes())[:1] == b"S":
+        spec = FrameSpec.from_bytes(message[1:])
+        if spec.index == DEADLY:
+            return
+        if spec.index == REFUSED:
+            pipe.send_bytes(b"Enot this one")
+            continue
+        ring.write(Frame(pixels=np.full((4, 8, 3), spec.index, np.uint8), index=spec.index, t_s=spec.t_s))
+        pipe.send_bytes(b"F")
+
+
+@pytest.fixture
+def drawer():
+    with Drawer(ROLE, (8, 4), target=draw_grey) as drawer:
+        yield drawer
+
+
+def shot(index: int, *, drawn: bool = True, gain: float = 1.0, blackout: bool = False) -> Shot:
+    tick = Tick(index, index / FPS)
+    spec = FrameSpec(index=index, t_s=tick.t_s, latents=()) if drawn else None
+    return Shot(tick, ROLE, spec, gain, blackout)
+
+
+def shades(drawer: Drawer, shots: list[Shot]) -> list[tuple[int, int]]:
+    """Return the number and the grey of every frame."""
+    frames = draw(shots, lambda role: drawer, width_px=8, height_px=4)
+    return [(frame.index, int(frame.pixels[0, 0, 0])) for frame in frames]
+
+
+def test_every_spec_is_drawn_once_and_in_order(drawer: Drawer) -> None:
+    numbers = range(5 * IN_FLIGHT + 1)
+    assert shades(drawer, [shot(index) for index in numbers]) == [(index, index) for index in numbers]
+
+
+def test_frozen_pictures_stay_and_follow_the_fader_and_a_blackout_is_black(drawer: Drawer) -> None:
+    shots = [
+        shot(0, drawn=False),  # no picture yet
+        shot(40),
+        shot(41, drawn=False),
+        shot(42, drawn=False, gain=0.5),
+        shot(43, blackout=True),
+        shot(44, drawn=False),
+        shot(45),
+    ]
+    assert shades(drawer, shots) == [(0, 0), (40, 40), (41, 40), (42, 20), (43, 0), (44, 43), (45, 45)]
+    (black,) = draw([shot(50, blackout=True)], lambda role: drawer, width_px=8, height_px=4)
+    assert black.flags == Flags.BLACKOUT
+
+
+def test_what_cannot_be_drawn_ends_the_film_and_says_why(drawer: Drawer) -> None:
+    with pytest.raises(ModelError, match="grey cannot draw this: not this one"):
+        shades(drawer, [shot(1), shot(REFUSED)])
+    with pytest.raises(RenderError, match=r"the render worker ended \(exit code 0\)"):
+        shades(drawer, [shot(DEADLY)])
+
+
+def test_more_specs_than_the_ring_holds_are_refused(drawer: Drawer) -> None:
+    for index in range(IN_FLIGHT):
+        drawer.submit(FrameSpec(index=index, t_s=0.0, latents=()))
+    with pytest.raises(ValueError, match="no more fit"):
+        drawer.submit(FrameSpec(index=9, t_s=0.0, latents=()))
+
+
+def test_freeze_opacity_and_blackout_are_obeyed_as_in_a_live_show() -> None:
+    queue = EventQueue()
+    shots = decide(
+        engine(parse_patch("", file="test.toml"), queue),
+        lambda number: Role("test", Path("none"), MODEL),
+        SongClock(FPS, 1.0),
+    )
+
+    def after(address: str, value: object) -> Shot:
+        queue.put(Event(address, (value,), "test", lambda *_: None))
+        return next(shots)
+
+    assert after("/output/opacity", 0.8).spec is not None
+    frozen = after("/output/freeze", True)
+    assert (frozen.spec, frozen.gain, frozen.blackout) == (None, 1.0, False)
+    assert after("/output/opacity", 0.4).gain == pytest.approx(0.5)
+    assert after("/output/blackout", True).blackout
+    again = after("/output/freeze", False)
+    assert again.spec is not None
+    assert again.gain == 1.0
+
+
+def test_an_excerpt_that_begins_frozen_shows_what_stands_still() -> None:
+    shots = [shot(0), shot(1), shot(2, drawn=False, gain=0.5), shot(3, drawn=False)]
+    first, second = excerpt(shots, 2)
+    assert first == Shot(shots[2].tick, ROLE, shots[1].spec, 0.5, blackout=False)
+    assert second == shots[3]
+    assert list(itertools.islice(excerpt(shots, 1), 2)) == shots[1:3]
