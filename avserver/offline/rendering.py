@@ -17,13 +17,13 @@ from avserver.audio.overheard import Overheard
 from avserver.audio.source import Samples
 from avserver.audio.source_name import DEMO
 from avserver.config import Show
-from avserver.errors import ConfigError, RenderError
+from avserver.errors import ConfigError, RenderError, UserError
 from avserver.frame import Frame
 from avserver.interruption import first_signal
 from avserver.new_file import check_new, check_new_picture
 from avserver.offline.song_show import SongShow
-from avserver.outputs.video.encoding import form_of_file
-from avserver.outputs.video.film import FILM_ERRORS, Film, FilmFile
+from avserver.outputs.video.encoding import FilmForm, form_of_file
+from avserver.outputs.video.film import FILM_ERRORS, Film, FilmFile, works
 from avserver.outputs.video.take import Lane, exact_rate
 from avserver.progress import Progress
 from avserver.shaping import Shaper
@@ -56,8 +56,12 @@ class Rendering:
     force: bool = False
 
     def __post_init__(self) -> None:
+        for flag, time_s in (("--from", self.from_s), ("--to", self.to_s), ("--still", self.still_s)):
+            if time_s is not None and not 0 <= time_s < math.inf:
+                raise ConfigError(f"{flag} is a number of seconds from 0 on, got {time_s:g}")
         if self.still_s is None:
-            form_of_file(self.output, self.codec, self.show.recording.quality)
+            if not works(self.form.encoder):
+                raise ConfigError(f"{self.form.encoder.library} does not work on this machine; choose another codec")
             check_new(self.output, force=self.force)
         else:
             if self.from_s or self.to_s is not None:
@@ -65,6 +69,11 @@ class Rendering:
             check_new_picture(self.output, force=self.force)
         if self.song != DEMO and self.output.exists() and Path(self.song).exists() and self.output.samefile(self.song):
             raise ConfigError(f"{self.output} is the song itself; choose another file for the film")
+
+    @property
+    def form(self) -> FilmForm:
+        """How the film is stored."""
+        return form_of_file(self.output, self.codec, self.show.recording.quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +152,9 @@ def _film(rendering: Rendering, show: SongShow, out: TextIO) -> Rendered:
             _fill(film, itertools.chain([head], frames), sound, stopped)
         except FILM_ERRORS as err:
             why = os.strerror(err.errno) if isinstance(err, OSError) and err.errno else str(err)
-            raise RenderError(
-                f"{rendering.output} failed after {film.pictures} frames: {why}; what was written stays"
-            ) from err
+            raise RenderError(f"{rendering.output} ends after some {film.pictures} frames: {why}") from err
+        except UserError as err:
+            raise RenderError(f"{rendering.output} ends after {film.pictures} frames: {err}") from err
     took_s = time.monotonic() - begun_s
     return Rendered(film.pictures, count, float(film.pictures / film.fps), took_s, show.bad_packets)
 
@@ -160,13 +169,19 @@ def _fill(film: Film, frames: Iterable[Frame], sound: "Soundtrack | None", stopp
                     film.add_sound(sound.until(film.pictures / film.fps))
                 if stopped():
                     break
-        finally:
-            if sound is not None:
-                film.add_sound(sound.up_to(film.pictures / film.fps))
-            film.finish()
+        except UserError:
+            _complete(film, sound)
+            raise
+        _complete(film, sound)
     except BaseException:
         film.abandon()
         raise
+
+
+def _complete(film: Film, sound: "Soundtrack | None") -> None:
+    if sound is not None:
+        film.add_sound(sound.up_to(film.pictures / film.fps))
+    film.finish()
 
 
 class Soundtrack:
@@ -196,7 +211,7 @@ def _open(rendering: Rendering, head: Frame) -> Film:
         raise ConfigError(f"cannot write {rendering.output}: {err.strerror}") from err
     return Film(
         target,
-        form_of_file(rendering.output, rendering.codec, rendering.show.recording.quality),
+        rendering.form,
         width_px=width_px,
         height_px=height_px,
         fps=exact_rate(rendering.show.frame.fps),
@@ -214,7 +229,7 @@ def _frame_at(t_s: float, show: SongShow, flag: str) -> int:
     """Return the frame that is seen at a time of the show (s); `flag` is what asked for it."""
     length_s = show.clock.ticks / show.clock.fps
     # 1e-6 of a frame is rounding, not time.
-    index = int(t_s * show.clock.fps + 1e-6) if math.isfinite(t_s) else -1
-    if t_s < 0 or not 0 <= index < show.clock.ticks:
+    index = int(t_s * show.clock.fps + 1e-6)
+    if index >= show.clock.ticks:
         raise ConfigError(f"the song lasts {length_s:.3f} s, got {flag} {t_s:g}")
     return index

@@ -2,6 +2,7 @@
 
 import io
 import math
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from avserver.control.events import EventQueue
 from avserver.control.mapping import load_patch
 from avserver.engine import LiveShow
 from avserver.engine_room import build_engine
-from avserver.errors import AudioError, ConfigError
+from avserver.errors import AudioError, ConfigError, RenderError
 from avserver.generator.relay import Relay
 from avserver.interruption import first_signal
 from avserver.meter import Meter
@@ -157,7 +158,8 @@ def test_what_cannot_be_is_refused_before_anything_is_written(song: Path, show: 
         (ConfigError, "ends in .jpg or .png", "film.mp4", {"still_s": 1.0}),
         (ConfigError, "without --from and --to", "new.png", {"still_s": 1.0, "from_s": 1.0}),
         (ConfigError, "the song lasts 4.040 s, got --still 5", "new.png", {"still_s": 5.0}),
-        (ConfigError, "the song lasts 4.040 s, got --from -1", "new.mp4", {"from_s": -1.0}),
+        (ConfigError, "--from is a number of seconds from 0 on, got -1", "new.mp4", {"from_s": -1.0}),
+        (ConfigError, "--to is a number of seconds from 0 on, got nan", "new.mp4", {"to_s": math.nan}),
         (ConfigError, "ends after it begins at 2 s, got --to 1", "new.mp4", {"from_s": 2.0, "to_s": 1.0}),
     ):
         with pytest.raises(error, match=sentence):
@@ -166,6 +168,30 @@ def test_what_cannot_be_is_refused_before_anything_is_written(song: Path, show: 
         rendered(tmp_path / "flash.toml", show, tmp_path / "film.mp4", force=True)
     assert {path.suffix for path in tmp_path.iterdir()} == {".wav", ".toml", ".mp4"}
     assert (tmp_path / "film.mp4").read_bytes() == b"dear"
+
+
+class Assassin(io.StringIO):
+    """A terminal; when it is told how far the film is, it ends the worker."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        return super().write(text)
+
+
+def test_a_film_whose_worker_dies_plays_up_to_there(song: Path, show: Show, tmp_path: Path) -> None:
+    path, terminal = tmp_path / "film.mp4", Assassin()
+    with pytest.raises(
+        RenderError, match=r"film.mp4 ends after \d+ frames: the render worker ended \(killed by SIGKILL"
+    ):
+        render(Rendering(song=str(song), output=path, show=show), terminal)
+    seen = read_back(path)
+    assert 1 <= len(seen.numbers) < round(LENGTH_S * FPS)
+    assert seen.samples.size / seen.rate_hz == pytest.approx(len(seen.numbers) / FPS, abs=0.03)
+    assert "frames a second" in terminal.getvalue()
 
 
 def test_a_mistake_is_one_sentence_and_ctrl_c_leaves_a_film_that_plays(tiny_model: Path, tmp_path: Path) -> None:
