@@ -118,10 +118,18 @@ def write(
     metadata = {METADATA_KEY: json.dumps(to_plain(checkpoint.config))}
     if checkpoint.source is not None:
         metadata[SOURCE_KEY] = json.dumps(dataclasses.asdict(checkpoint.source))
+    write_tensors(path, tensors, metadata)
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file; one that is there stays until this one is whole.
+
+    Raises ModelError if the file cannot be written.
+    """
     # Beside its place first, and then into it: nobody finds half a model.
     unfinished = Path(path).with_name(f"{Path(path).name}.part")
     try:
-        unfinished.write_bytes(save(tensors, metadata=metadata))
+        unfinished.write_bytes(save(dict(tensors), metadata=dict(metadata)))
         unfinished.replace(path)
     except OSError as err:
         unfinished.unlink(missing_ok=True)

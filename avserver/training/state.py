@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from avserver.errors import ConfigError, ModelError
 from avserver.generator import backend, filters, stylegan3_initialisation
 from avserver.generator.architecture import NetworkConfig, StyleGAN2Config, StyleGAN3Config, from_plain, to_plain
-from avserver.generator.checkpoint import Checkpoint, Tensors
+from avserver.generator.checkpoint import Checkpoint, Tensors, write_tensors
 from avserver.generator.mapping_network import LEARNING_RATE, MappingNetwork
 from avserver.training.discriminator import Discriminator
 from avserver.training.learner import Optimised, is_learnt
@@ -158,13 +157,7 @@ def save_state(path: Path, recipe: Recipe, state: State) -> None:
         raise ModelError(f"{len(broken)} tensors are not finite, {broken[0]} among them")
     plain = {**dataclasses.asdict(recipe), "model": to_plain(recipe.model)}
     metadata = {_METADATA_KEY: json.dumps({"recipe": plain, "counts": dataclasses.asdict(state.counts)})}
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        unfinished.write_bytes(save(tensors, metadata=metadata))
-        unfinished.replace(path)
-    except OSError as err:
-        unfinished.unlink(missing_ok=True)
-        raise ModelError(f"{path} cannot be written: {err}") from err
+    write_tensors(path, tensors, metadata)
 
 
 def is_state(path: Path) -> bool:
