@@ -54,7 +54,8 @@ def _render(arguments: argparse.Namespace) -> int:
         ),
         sys.stderr,
     )
-    print(f"{arguments.output}: {rendered.summary()}")
+    made = rendered.summary() if arguments.still_s is None else f"the picture at {arguments.still_s:g} s"
+    print(f"{arguments.output}: {made}")
     return 0 if rendered.complete else _INTERRUPTED
 
 
