@@ -12,7 +12,7 @@ test: $(VENV)/.installed-dev test-programs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --durations=20 $(ARGS)
 
 bench: $(VENV)/.installed
 	$(BIN)/avserver bench $(ARGS)
