@@ -46,7 +46,17 @@ _COMPILED = _keep_compiled()
 
 from avserver.framework import keras, ops  # noqa: E402  (after what TensorFlow reads while it is imported)
 
-__all__ = ["PRECISIONS", "default_precision", "ops", "program", "stage", "start", "to_numpy", "value_and_gradient"]
+__all__ = [
+    "PRECISIONS",
+    "default_precision",
+    "on_gpu",
+    "ops",
+    "program",
+    "stage",
+    "start",
+    "to_numpy",
+    "value_and_gradient",
+]
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -62,7 +72,8 @@ def _tensorflow() -> Any:
 
 
 @functools.cache
-def _on_gpu() -> bool:
+def on_gpu() -> bool:
+    """Return whether the framework draws on a GPU."""
     match name():
         case "tensorflow":
             return bool(_tensorflow().config.list_physical_devices("GPU"))
@@ -109,7 +120,7 @@ def default_precision(cpuinfo: str | None = None) -> str:
         cpuinfo: the text of /proc/cpuinfo; None reads it.
     """
     if cpuinfo is None:
-        if _on_gpu():
+        if on_gpu():
             return "bfloat16"
         path = Path("/proc/cpuinfo")
         cpuinfo = path.read_text(encoding="ascii", errors="replace") if path.exists() else ""
@@ -129,7 +140,7 @@ def program(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile what draws one picture: arrays in, tensors out; the shapes stay the same from call to call."""
     tf = _tensorflow()
     if tf is not None:
-        return _mending(lambda: tf.function(function, jit_compile=_on_gpu(), autograph=False), broken=tf.errors.OpError)
+        return _mending(lambda: tf.function(function, jit_compile=on_gpu(), autograph=False), broken=tf.errors.OpError)
     if keras.config.backend() == "jax":
         compiled: Callable[..., Any] = importlib.import_module("jax").jit(function)
         return compiled
@@ -154,7 +165,7 @@ def value_and_gradient(function: Callable[..., Any]) -> Callable[..., tuple[Tens
                 value = function(x, *others)
             return value, tape.gradient(value, x)
 
-        return _mending(lambda: tf.function(taped, jit_compile=_on_gpu(), autograph=False), broken=tf.errors.OpError)
+        return _mending(lambda: tf.function(taped, jit_compile=on_gpu(), autograph=False), broken=tf.errors.OpError)
     if keras.config.backend() == "jax":
         jax = importlib.import_module("jax")
         compiled: Callable[..., Any] = jax.jit(jax.value_and_grad(function))
@@ -193,7 +204,7 @@ def _mending(make: Callable[[], Callable[..., Any]], broken: type[Exception]) ->
 def stage(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile what lies between two convolutions of a program into one function, where that helps."""
     tf = _tensorflow()
-    if tf is None or _on_gpu():
+    if tf is None or on_gpu():
         return function
     compiled: Callable[..., Any] = tf.function(function, jit_compile=True, autograph=False)
     return compiled

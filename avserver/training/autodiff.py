@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from avserver.framework import keras, ops
+from avserver.generator.backend import on_gpu
 
 Tensor = Any
 Params = dict[str, Tensor]
@@ -75,8 +76,7 @@ def constant(x: Tensor) -> Tensor:
 def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
     """Make a program of a function of arrays, and of dicts of arrays, whose shapes stay the same."""
     if tf := _framework("tensorflow"):
-        on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        return tf.function(step, jit_compile=on_gpu, autograph=False)
+        return tf.function(step, jit_compile=on_gpu(), autograph=False)
     if jax := _framework("jax"):
         return jax.jit(step)
 

@@ -13,13 +13,13 @@ from avserver.errors import ConfigError, ModelError
 from avserver.generator import backend, filters, stylegan3_initialisation
 from avserver.generator.architecture import NetworkConfig, StyleGAN2Config, StyleGAN3Config, from_plain, to_plain
 from avserver.generator.checkpoint import Checkpoint, Tensors, write_tensors
+from avserver.generator.initialisation import W_AVG_SAMPLES
 from avserver.generator.mapping_network import LEARNING_RATE, MappingNetwork
 from avserver.training.discriminator import Discriminator
 from avserver.training.learner import Optimised, is_learnt
 from avserver.training.recipe import Recipe
 
 _METADATA_KEY = "avserver.training"
-_W_SAMPLES = 10_000  # whose mean w truncation pulls to
 _PARTS = ("params", "mean", "square")
 
 
@@ -82,11 +82,7 @@ def begin(recipe: Recipe, model: Checkpoint | None = None) -> State:
     rng = np.random.default_rng((recipe.seed, 0))
     tensors = untrained(recipe.model, recipe.seed)
     if model is not None:
-        tensors = _grown(model, tensors, recipe.model)
-        for name in tensors:
-            # What is not given noise is to draw none either when it plays.
-            if name.endswith(".noise_strength") and _resolution(name) < recipe.noise_from:
-                tensors[name] = np.zeros_like(tensors[name])
+        tensors = _grown(model, tensors, recipe)
     learnt = {name: tensor for name, tensor in tensors.items() if is_learnt(name)}
     buffers = {name: tensor for name, tensor in tensors.items() if not is_learnt(name)}
     judge = discriminator_of(recipe).initialise(rng)
@@ -101,7 +97,7 @@ def grown(state: State, before: Recipe, recipe: Recipe) -> State:
     model = Checkpoint(before.model, {**state.buffers, **state.generator["params"]})
     new = begin(recipe, model)
     average = Checkpoint(before.model, {**state.buffers, **state.average})
-    tensors = _grown(average, untrained(recipe.model, recipe.seed), recipe.model)
+    tensors = _grown(average, untrained(recipe.model, recipe.seed), recipe)
     new.average = {name: tensors[name] for name in new.average}
     judge = dict(new.discriminator["params"])
     for name, param in judge.items():
@@ -141,7 +137,7 @@ def untrained(config: NetworkConfig, seed: int) -> Tensors:
 def exported(recipe: Recipe, state: State) -> Checkpoint:
     """Return the averaged generator, as a model to play."""
     tensors = {**state.buffers, **state.average}
-    z = np.random.default_rng(0).standard_normal((_W_SAMPLES, recipe.model.z_dim)).astype(np.float32)
+    z = np.random.default_rng(0).standard_normal((W_AVG_SAMPLES, recipe.model.z_dim)).astype(np.float32)
     w = backend.to_numpy(MappingNetwork(recipe.model, tensors)(z))
     return Checkpoint(recipe.model, {**tensors, "mapping.w_avg": w.mean(axis=0)})
 
@@ -192,8 +188,12 @@ def _still(params: Tensors) -> Optimised:
     return {"params": params, "mean": zeros, "square": dict(zeros)}
 
 
-def _grown(model: Checkpoint, tensors: Tensors, config: NetworkConfig) -> Tensors:
-    """Return a model's tensors, and untrained ones for the resolutions it lacks, which draw nothing yet."""
+def _grown(model: Checkpoint, tensors: Tensors, recipe: Recipe) -> Tensors:
+    """Return a model's tensors, and untrained ones for the resolutions it lacks, which draw nothing yet.
+
+    What is given no noise in training has none to draw when it plays.
+    """
+    config = recipe.model
     if dataclasses.replace(model.config, resolution=config.resolution) != config:
         raise ModelError(f"a model grows in resolution and in nothing else, got {model.config} to become {config}")
     if model.config.resolution > config.resolution:
@@ -202,10 +202,14 @@ def _grown(model: Checkpoint, tensors: Tensors, config: NetworkConfig) -> Tensor
         raise ModelError("a StyleGAN3 cannot grow: each of its layers is made for one resolution")
     if isinstance(config, StyleGAN2Config) and config.block_architecture != "skip" and model.config != config:
         raise ModelError(f"a StyleGAN2 grows if its blocks are 'skip', got {config.block_architecture!r}")
-    return {
+    larger = {
         name: model.tensors.get(name, np.zeros_like(tensor) if name.endswith("torgb.weight") else tensor)
         for name, tensor in tensors.items()
     }
+    for name, tensor in larger.items():
+        if name.endswith(".noise_strength") and _resolution(name) < recipe.noise_from:
+            larger[name] = np.zeros_like(tensor)
+    return larger
 
 
 def _flat(state: State) -> Tensors:
@@ -221,7 +225,7 @@ def _deep(flat: Tensors, recipe: Recipe, counts: Counts) -> State:
     """Return the state of flat tensors. Raises KeyError and ValueError if one lacks or has another size."""
 
     def under(prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> Tensors:
-        # States were once kept whose single numbers had become arrays of one.
+        # A tensor of another size does not take the shape, and is refused with that.
         return {name: flat[f"{prefix}/{name}"].reshape(shape) for name, shape in shapes.items()}
 
     shapes = recipe.model.parameter_shapes()

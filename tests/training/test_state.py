@@ -228,3 +228,14 @@ def test_a_stylegan3_goes_on_at_its_resolution_only() -> None:
     assert_same(grown(state, recipe, recipe).average, state.average)
     with pytest.raises(ModelError, match="a StyleGAN3 cannot grow"):
         grown(state, recipe, Recipe.of(dataclasses.replace(model, resolution=32)))
+
+
+def test_what_is_given_no_noise_draws_none_when_it_plays() -> None:
+    before = tiny_runs.recipe(resolution=16)
+    known = begin(before)
+    for tensors in (known.generator["params"], known.average):
+        tensors |= {name: np.float32(0.5) * np.ones((), np.float32) for name in tensors if "noise_strength" in name}
+    new = grown(known, before, tiny_runs.recipe(resolution=32, noise_from=16))
+    for tensors in (new.generator["params"], new.average):
+        strengths = {name.split(".")[1]: float(tensors[name]) for name in tensors if "noise_strength" in name}
+        assert strengths == {"b4": 0.0, "b8": 0.0, "b16": 0.5, "b32": 0.0}  # the last is new, and begins at none
