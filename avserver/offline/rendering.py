@@ -5,7 +5,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,10 @@ from avserver.errors import ConfigError, RenderError, UserError
 from avserver.frame import Frame
 from avserver.interruption import first_signal
 from avserver.new_file import check_new, check_new_picture
+from avserver.offline.performance import Performance
+from avserver.offline.shots import excerpt
 from avserver.offline.song_show import SongShow
+from avserver.offline.studio import Studio
 from avserver.outputs.video.encoding import FilmForm, form_of_file
 from avserver.outputs.video.film import FILM_ERRORS, Film, FilmFile, works
 from avserver.outputs.video.take import Lane, exact_rate
@@ -115,20 +118,23 @@ def render(rendering: Rendering, out: TextIO) -> Rendered:
 
     Raises UserError if anything cannot be had, and RenderError if the film cannot go on: what was written stays.
     """
-    with SongShow(rendering.song, rendering.show) as show:
+    model = rendering.show.model
+    with (
+        SongShow(rendering.song, rendering.show) as show,
+        Studio(show.size, threads=model.threads, wide=model.wide) as studio,
+    ):
         if rendering.still_s is not None:
-            return _still(rendering, rendering.still_s, show)
-        return _film(rendering, show, out)
+            return _still(rendering, rendering.still_s, show, studio)
+        return _film(rendering, show, studio, out)
 
 
-def _still(rendering: Rendering, still_s: float, show: SongShow) -> Rendered:
-    first = _frame_at(still_s, show, "--still")
-    frame = next(show.frames(first))
+def _still(rendering: Rendering, still_s: float, show: Performance, studio: Studio) -> Rendered:
+    frame = next(_frames(_frame_at(still_s, show, "--still"), show, studio))
     Image.fromarray(_shaper(rendering.show)(frame).pixels).save(rendering.output, quality=95)
     return Rendered(1, 1, 1 / show.clock.fps, 0.0, show.bad_packets)
 
 
-def _film(rendering: Rendering, show: SongShow, out: TextIO) -> Rendered:
+def _film(rendering: Rendering, show: Performance, studio: Studio, out: TextIO) -> Rendered:
     first = _frame_at(rendering.from_s, show, "--from")
     last = show.clock.ticks if rendering.to_s is None else round(rendering.to_s * show.clock.fps)
     count = min(last, show.clock.ticks) - first
@@ -136,7 +142,7 @@ def _film(rendering: Rendering, show: SongShow, out: TextIO) -> Rendered:
         raise ConfigError(f"a film ends after it begins at {rendering.from_s:g} s, got --to {rendering.to_s:g}")
     sound = Soundtrack(show.sound, first / show.clock.fps) if rendering.show.recording.sound else None
     shape = _shaper(rendering.show)
-    frames = (shape(frame) for frame in itertools.islice(show.frames(first), count))
+    frames = (shape(frame) for frame in itertools.islice(_frames(first, show, studio), count))
     # Nothing is written over before there is a picture to write.
     head = next(frames)
     begun_s = time.monotonic()
@@ -157,6 +163,12 @@ def _film(rendering: Rendering, show: SongShow, out: TextIO) -> Rendered:
             raise RenderError(f"{rendering.output} ends after {film.pictures} frames: {err}") from err
     took_s = time.monotonic() - begun_s
     return Rendered(film.pictures, count, float(film.pictures / film.fps), took_s, show.bad_packets)
+
+
+def _frames(first: int, show: Performance, studio: Studio) -> Iterator[Frame]:
+    """Draw a show from frame `first` on; what comes before is decided, but not drawn."""
+    studio.hire(show.opening)  # its model loads while the song is heard
+    return studio.frames(excerpt(show.shots(), first))
 
 
 def _fill(film: Film, frames: Iterable[Frame], sound: "Soundtrack | None", stopped: Callable[[], bool]) -> None:
@@ -225,7 +237,7 @@ def _shaper(show: Show) -> Callable[[Frame], Frame]:
     return Shaper(shape) if shape else lambda frame: frame
 
 
-def _frame_at(t_s: float, show: SongShow, flag: str) -> int:
+def _frame_at(t_s: float, show: Performance, flag: str) -> int:
     """Return the frame that is seen at a time of the show (s); `flag` is what asked for it."""
     length_s = show.clock.ticks / show.clock.fps
     # 1e-6 of a frame is rounding, not time.

@@ -1,18 +1,12 @@
-"""Shots: what each frame of a film is to be, and the frames that are drawn of them, all and in order."""
+"""Shots: what each frame of a film is to be."""
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from avserver.clock import Tick
 from avserver.engine import Engine
-from avserver.frame import Flags, Frame
 from avserver.frame_spec import FrameSpec
-from avserver.generator.drawer import IN_FLIGHT, Drawer
 from avserver.generator.role import Role
 
 
@@ -58,29 +52,3 @@ def excerpt(shots: Iterable[Shot], first: int) -> Iterator[Shot]:
             yield shot
         elif shot.tick.index == first:
             yield dataclasses.replace(shot, spec=shown)
-
-
-def draw(
-    shots: Iterable[Shot], drawer_of: Callable[[Role], Drawer], *, width_px: int, height_px: int
-) -> Iterator[Frame]:
-    """Yield the frame of every shot; black until there is a picture. While one is used, others are being drawn."""
-    drawn = black = np.zeros((height_px, width_px, 3), np.uint8)
-    waiting = deque[Shot]()
-
-    def take() -> Frame:
-        nonlocal drawn
-        shot = waiting.popleft()
-        if shot.spec is not None:
-            drawn = drawer_of(shot.role).take().pixels
-        seen = drawn if shot.gain == 1.0 else np.asarray(cv2.convertScaleAbs(drawn, alpha=shot.gain), np.uint8)
-        flags = Flags.BLACKOUT if shot.blackout else Flags.NONE
-        return Frame(pixels=black if shot.blackout else seen, index=shot.tick.index, t_s=shot.tick.t_s, flags=flags)
-
-    for shot in shots:
-        waiting.append(shot)
-        if shot.spec is not None:
-            drawer_of(shot.role).submit(shot.spec)
-        if len(waiting) == IN_FLIGHT:
-            yield take()
-    while waiting:
-        yield take()

@@ -1,4 +1,4 @@
-"""SongShow: a song played by the engine of the live show, every frame of it decided and drawn."""
+"""SongShow: a song played by the engine of the live show, every frame of it decided."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,11 +23,9 @@ from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
 from avserver.control.transport import Transport
 from avserver.engine_room import build_engine
-from avserver.frame import Frame
-from avserver.generator.drawer import Drawer
 from avserver.generator.role import Role
 from avserver.meter import Meter
-from avserver.offline.shots import Shot, decide, draw, excerpt
+from avserver.offline.shots import Shot, decide
 from avserver.repertoire import Repertoire
 
 _READ_S = 10.0
@@ -76,6 +74,11 @@ class SongShow:
         self._stack.close()
 
     @property
+    def opening(self) -> Role:
+        """The role that the song begins with."""
+        return self._models.role(0, self._patch)
+
+    @property
     def bad_packets(self) -> int:
         """How many pieces of the song could not be decoded so far, and are left out."""
         return self._song.bad_packets
@@ -99,21 +102,6 @@ class SongShow:
         )
         role_of = cache(lambda number: self._models.role(number, self._patch))
         return decide(engine, role_of, self.clock)
-
-    def frames(self, first: int = 0) -> Iterator[Frame]:
-        """Draw the song from frame `first` on; what comes before is heard, but not drawn."""
-        hired: dict[Role, Drawer] = {}
-
-        def drawer_of(role: Role) -> Drawer:
-            if role not in hired:
-                model = self._show.model
-                drawer = Drawer(role, self.size, threads=model.threads, wide=model.wide)
-                hired[role] = self._stack.enter_context(drawer)
-            return hired[role]
-
-        drawer_of(self._models.role(0, self._patch))  # it loads while the song is heard
-        width_px, height_px = self.size
-        yield from draw(excerpt(self.shots(), first), drawer_of, width_px=width_px, height_px=height_px)
 
 
 def _length_s(song: FileSource) -> float:

@@ -17,7 +17,8 @@ from avserver.frame_spec import FrameSpec, ModelShape
 from avserver.generator.drawer import IN_FLIGHT, Drawer
 from avserver.generator.role import Role
 from avserver.generator.worker import WorkerSettings
-from avserver.offline.shots import Shot, decide, draw, excerpt
+from avserver.offline.shots import Shot, decide, excerpt
+from avserver.offline.studio import draw
 from tests.test_engine import FPS, MODEL, engine
 
 ROLE = Role("grey", Path("none"), ModelShape(1, (), ()))
