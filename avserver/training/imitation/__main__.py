@@ -1,0 +1,44 @@
+"""Train a generator of the bundled one's kind: `python -m avserver.training.imitation RUN`.
+
+It may be stopped with Ctrl-C at any time; the same command goes on.
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from avserver.interruption import first_signal
+from avserver.training.imitation.course import Course, Stage
+
+# Small first, where pictures are cheap and forms are all that there is to learn; and little folded first, for where a
+# field is folded often a step towards the right one changes nothing yet.
+STAGES = (
+    Stage(resolution=16, pictures=85_000, folds=(0.2, 0.6), unmixed=0.8, noisy=False, kept=0.995),
+    Stage(resolution=32, pictures=80_000, folds=(0.6, 0.7)),
+    Stage(resolution=64, pictures=36_000),
+    Stage(resolution=128, pictures=10_000, batch=16),
+    Stage(resolution=256, pictures=5_000, batch=8),
+)
+
+
+def main() -> int:
+    """Train."""
+    parser = argparse.ArgumentParser(prog="python -m avserver.training.imitation", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN", help="a folder, made if it is not there")
+    parser.add_argument("--largest", type=int, default=256, metavar="PX", help="the last stage's resolution (256)")
+    arguments = parser.parse_args()
+    arguments.run.mkdir(parents=True, exist_ok=True)
+
+    def say(pictures: int, figures: dict[str, float]) -> None:
+        told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        sys.stderr.write(f"{pictures} pictures: {told}\n")
+
+    stages = [stage for stage in STAGES if stage.resolution <= arguments.largest]
+    with first_signal(signal.SIGINT, signal.SIGTERM) as stopped:
+        Course(arguments.run, stages, stopped=stopped, say=say).learn()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
