@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests that compute and nothing else, so that several may run at a time; the others keep time, or share ports and JACK.
+COMPUTING := $(addprefix tests/,analysis generator offline scene training)
 
 .PHONY: demo test lint bench lock clean
 
@@ -12,7 +14,8 @@ test: $(VENV)/.installed-dev test-programs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --durations=20 $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest --durations=20 --numprocesses=2 --dist=loadfile $(COMPUTING))
+	$(BIN)/python -m pytest --durations=20 $(or $(ARGS),$(COMPUTING:%=--ignore=%))
 
 bench: $(VENV)/.installed
 	$(BIN)/avserver bench $(ARGS)
