@@ -8,17 +8,18 @@ import signal
 import sys
 from pathlib import Path
 
+from avserver.generator.backend import default_precision
 from avserver.interruption import first_signal
 from avserver.training.imitation.course import Course, Stage
 
 # Small first, where pictures are cheap and forms are all that there is to learn; and little folded first, for where a
 # field is folded often a step towards the right one changes nothing yet.
 STAGES = (
-    Stage(resolution=16, pictures=85_000, folds=(0.2, 0.6), unmixed=0.8, noisy=False, kept=0.995),
-    Stage(resolution=32, pictures=80_000, folds=(0.6, 0.7)),
-    Stage(resolution=64, pictures=36_000),
-    Stage(resolution=128, pictures=10_000, batch=16),
-    Stage(resolution=256, pictures=5_000, batch=8),
+    Stage(resolution=16, pictures=120_000, folds=(0.2, 0.6), unmixed=0.8, noisy=False, kept=0.995),
+    Stage(resolution=32, pictures=120_000, folds=(0.6, 0.7)),
+    Stage(resolution=64, pictures=80_000),
+    Stage(resolution=128, pictures=24_000, batch=16),
+    Stage(resolution=256, pictures=10_000, batch=8),
 )
 
 
@@ -36,7 +37,7 @@ def main() -> int:
 
     stages = [stage for stage in STAGES if stage.resolution <= arguments.largest]
     with first_signal(signal.SIGINT, signal.SIGTERM) as stopped:
-        Course(arguments.run, stages, stopped=stopped, say=say).learn()
+        Course(arguments.run, stages, stopped=stopped, say=say, precision=default_precision()).learn()
     return 0
 
 

@@ -100,6 +100,7 @@ class Course:
         look: batches between two checkpoints.
         stopped: asked after each step whether to end, with a checkpoint.
         say: told of each row of the log: how many pictures there were, and the figures.
+        precision: of convolutions, "float32" or "bfloat16".
     """
 
     def __init__(
@@ -110,8 +111,10 @@ class Course:
         look: int = 500,
         stopped: Callable[[], bool] = lambda: False,
         say: Callable[[int, dict[str, float]], None] = lambda pictures, figures: None,
+        precision: str = "float32",
     ) -> None:
         self._run, self._stages, self._look, self._stopped, self._say = run, stages, look, stopped, say
+        self._precision = precision
         if (run / STATE).exists():
             self._recipe, self.state = load_state(run / STATE)
         else:
@@ -135,7 +138,7 @@ class Course:
         state, counts = self.state, self.state.counts
         config = self._recipe.model
         assert isinstance(config, StyleGAN2Config)
-        pupil = Pupil(config, state.buffers, kept=stage.kept)
+        pupil = Pupil(config, state.buffers, kept=stage.kept, precision=self._precision)
         generator, average = state.generator, state.average
         differences: list[float] = []
         begun_s = time.monotonic()

@@ -31,10 +31,12 @@ class Pupil:
         config: of the generator.
         buffers: what of it is not learnt, by official name.
         kept: the share that the averaged generator keeps of what it was.
+        precision: of convolutions, "float32" or "bfloat16"; what is learnt is float32.
     """
 
-    def __init__(self, config: StyleGAN2Config, buffers: Tensors, *, kept: float) -> None:
+    def __init__(self, config: StyleGAN2Config, buffers: Tensors, *, kept: float, precision: str = "float32") -> None:
         self._config = config
+        self._precision = precision
         self._buffers = buffers
         self._kept = kept
         self._program = compiled(self._step)
@@ -65,7 +67,7 @@ class Pupil:
         count, mixed, z_dim = z.shape
         w = MappingNetwork(self._config, tensors)(ops.reshape(z, (count * mixed, z_dim)))
         ws = ops.einsum("nlk,nkw->nlw", weights, ops.reshape(w, (count, mixed, self._config.w_dim)))
-        network = make_synthesis(self._config, tensors)
+        network = make_synthesis(self._config, tensors, precision=self._precision)
         fields = {}
         for layer in network.noisy:
             block, part = layer.name.split(".")[1:3]
