@@ -18,7 +18,7 @@ class WebServing(Protocol):
 
 
 class WebThread:
-    """Serves from `start` to `stop`.
+    """Serves from `start` to `stop`, and may be started again afterwards.
 
     Args:
         name: of the thread.
@@ -34,10 +34,17 @@ class WebThread:
         self._stopping = threading.Event()
         self._serving: WebServing | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was started and serves no more, be it for an error."""
+        return self._thread is not None and not self._thread.is_alive()
+
     def start(self, listener: socket.socket) -> None:
         """Serve those who connect to a bound socket, which is closed in the end."""
         listener.listen()
-        self._thread = threading.Thread(target=self._run, args=(listener,), name=self._name, daemon=True)
+        self._loop, self._serving = None, None
+        self._stopping = threading.Event()  # one that did not end in time keeps its own
+        self._thread = threading.Thread(target=self._run, args=(listener, self._stopping), name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
@@ -58,13 +65,13 @@ class WebThread:
             return False
         return True
 
-    def _run(self, listener: socket.socket) -> None:
+    def _run(self, listener: socket.socket, stopping: threading.Event) -> None:
         with listener:
-            asyncio.run(self._serve(listener))
+            asyncio.run(self._serve(listener, stopping))
 
-    async def _serve(self, listener: socket.socket) -> None:
+    async def _serve(self, listener: socket.socket, stopping: threading.Event) -> None:
         serving = self._build()
         self._loop = asyncio.get_running_loop()
         self._serving = serving
-        if not self._stopping.is_set():
+        if not stopping.is_set():
             await serving.serve([listener])

@@ -27,6 +27,7 @@ class MjpegOutput(Output):
         super().__init__(name, shape=settings.shape, fps=settings.fps)
         refuse_exposed(settings.host, settings.insecure, name="MJPEG", section="[output]", why="anybody may look")
         self.address = (settings.host, settings.port)
+        self._quality = settings.quality
         self._showing = Showing(settings.quality)
         self._thread = WebThread(name, self._site)
 
@@ -39,13 +40,15 @@ class MjpegOutput(Output):
     def _open(self) -> None:
         listener = bound_socket(*self.address, socket.SOCK_STREAM, name="MJPEG", choose="port in its [[output]]")
         self.address = (self.address[0], listener.getsockname()[1])
-        self._thread = WebThread(self.name, self._site)
+        self._showing = Showing(self._quality)  # who waited for a picture waited in a loop that is gone
         self._thread.start(listener)
 
     def _send(self, frame: Frame) -> None:
-        self._showing.frame = frame
-        if self._showing.viewers and not self._thread.call_soon(self._showing.wake):
+        if self._thread.ended:
             raise BrokenPipeError("the web server has ended")
+        self._showing.frame = frame
+        if self._showing.viewers:
+            self._thread.call_soon(self._showing.wake)
 
     def _close(self) -> None:
         self._thread.stop()

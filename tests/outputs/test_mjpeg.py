@@ -1,5 +1,6 @@
 """MJPEG in a real browser, in a real reader, and with viewers that stall."""
 
+import contextlib
 import io
 import socket
 import threading
@@ -120,6 +121,27 @@ def test_a_stalled_viewer_holds_nobody_up_and_gets_the_newest() -> None:
                     next(frames)
             assert output.sent > sent + 15
             assert output.status()["state"] == "playing"
+
+
+def test_it_serves_again_when_its_web_server_has_ended() -> None:
+    with shown() as output:
+        wait_for_picture(output)
+        address = output.where
+        with av.open(address, timeout=10) as stream:
+            next(stream.decode(video=0))
+            assert output._thread._serving is not None
+            output._thread._serving.stop()
+            with contextlib.suppress(av.FFmpegError):  # the connection ends in the middle of a picture
+                for _ in stream.decode(video=0):
+                    pass
+        end_s = time.monotonic() + 20
+        while output.status()["restarts"] == 0 or output.status()["state"] != "playing":
+            assert time.monotonic() < end_s
+            time.sleep(0.01)
+        assert output.where == address
+        with av.open(address, timeout=10) as stream:
+            first, second = (frame for frame, _ in zip(stream.decode(video=0), range(2), strict=False))
+        assert number_of(first.to_ndarray(format="rgb24")) < number_of(second.to_ndarray(format="rgb24"))
 
 
 def test_who_is_refused() -> None:

@@ -302,7 +302,15 @@ def test_it_comes_back_when_the_server_does(show: FakeShow, opened: "Page") -> N
         until(lambda: again.desk.values["/noise/speed"] == pytest.approx(2.0, abs=0.3), opened.wait_for_timeout)
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (820, 1180), (400, 800)])
+def test_it_comes_back_when_its_own_web_server_has_ended(show: FakeShow, opened: "Page") -> None:
+    assert show.preview._thread._serving is not None
+    show.preview._thread._serving.stop()
+    opened.locator("body.lost").wait_for()
+    opened.locator("body.playing").wait_for()
+    assert show.preview.status().items() >= {"state": "playing", "restarts": 1}.items()
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1024, 768), (820, 1180), (400, 800)])
 def test_nothing_hangs_over_the_edge(show: FakeShow, page: "Page", size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(show.preview.url)

@@ -84,9 +84,11 @@ class WebPreview(Output):
         self._thread.start(listener)
 
     def _send(self, frame: Frame) -> None:
-        self._audience.frame = frame
-        if len(self._audience) and not self._thread.call_soon(self._audience.wake):
+        if self._thread.ended:
             raise BrokenPipeError("the web server has ended")
+        self._audience.frame = frame
+        if len(self._audience):
+            self._thread.call_soon(self._audience.wake)
 
     def _close(self) -> None:
         self._thread.stop()
