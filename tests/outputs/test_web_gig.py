@@ -48,16 +48,19 @@ def tell(show: FakeShow, name: str, **figures: str | int) -> None:
 
 def test_outputs_tell_their_rate_who_receives_and_why_they_fail(show: FakeShow, opened: "Page") -> None:
     preview = opened.get_by_label("output preview")
-    preview.get_by_text("1 viewers").wait_for()
+    preview.get_by_text("1 viewer", exact=True).wait_for()
     preview.locator(".how").get_by_text(re.compile(r"^(2[5-9]|3[0-5])\.\d fps$")).wait_for()
 
     tell(show, "wall.left", state="failing", error="no such host", restarts=3)
-    tell(show, "ndi", tally="program", connections=2)
+    tell(show, "ndi", tally="program", connections=2, refused=0)
+    tell(show, "rack", format="JPEG", encrypted=1, connected=0, refused=3)
     wall = opened.get_by_label("output wall.left")
     wall.get_by_text("no such host").wait_for()
     assert wall.locator(".how").text_content() == "failing"
     assert "3 restarts" in (wall.locator(".more").text_content() or "")
     assert opened.get_by_label("output ndi").locator(".more").text_content() == "program · 2 connections"
+    rack = opened.get_by_label("output rack").locator(".more")
+    assert rack.text_content() == "JPEG · encrypted · 3 refused"
     show.desk.announce("/output/wall%2Eleft/state", "failing", "no such host")
     opened.get_by_text("wall.left is failing: no such host").wait_for()
 
@@ -65,6 +68,16 @@ def test_outputs_tell_their_rate_who_receives_and_why_they_fail(show: FakeShow, 
     until(lambda: wall.get_attribute("data-state") == "playing", opened)
     show.more = {key: value for key, value in show.more.items() if "wall" not in key}
     until(lambda: wall.count() == 0, opened)
+
+
+def test_a_worker_that_draws_nothing_any_more_is_seen(show: FakeShow, opened: "Page") -> None:
+    light = opened.locator(".state i")
+    green = light.evaluate("element => getComputedStyle(element).backgroundColor")
+    show.more = {"failsafe": 1}
+    opened.get_by_text("no new pictures").wait_for()
+    assert light.evaluate("element => getComputedStyle(element).backgroundColor") != green
+    show.more = {"failsafe": 0}
+    opened.get_by_text("playing", exact=True).wait_for()
 
 
 def test_what_is_wrong_with_the_mapping_is_shown_until_it_is_mended(show: FakeShow, opened: "Page") -> None:
@@ -125,7 +138,9 @@ def test_the_page_notices_a_server_that_says_nothing_any_more(show: FakeShow, op
 # ---- with fingers ----
 
 
-@pytest.fixture(params=[(1180, 820), (820, 1180), (390, 844)], ids=["landscape", "portrait", "phone"])
+@pytest.fixture(
+    params=[(1180, 820), (1024, 768), (820, 1180), (390, 844)], ids=["landscape", "small", "portrait", "phone"]
+)
 def tablet(show: FakeShow, browser: "Browser", request: pytest.FixtureRequest) -> "Iterator[Page]":
     width, height = request.param
     size = {"width": width, "height": height}
@@ -178,13 +193,23 @@ def test_a_finger_turns_a_fader_from_where_it_stands_and_scrolls_without_turning
 
 
 def test_whatever_is_touched_is_wide_enough_for_a_finger(show: FakeShow, tablet: "Page") -> None:
-    show.more = {"record.state": "idle", "mapping.files": "a.toml", "mapping.error": "", "mapping.reads": 0}
+    show.more = {
+        "record.state": "recording",
+        "record.seconds": 3661.0,
+        "record.bytes": 4.5e9,
+        "mapping.files": "a.toml",
+    }
+    show.more |= {"mapping.error": "", "mapping.reads": 0}
     tablet.get_by_label("recording").wait_for()
     small = """() => [...document.querySelectorAll("button, select, summary, .knob, .slider, input[type=number]")]
         .filter((element) => element.offsetParent)
         .filter((element) => Math.min(element.offsetWidth, element.offsetHeight) < 44)
         .map((element) => element.outerHTML.slice(0, 80))"""
     assert tablet.evaluate(small) == []
+    cut_off = (
+        "() => [...document.querySelectorAll('button')].filter((e) => e.getBoundingClientRect().right > innerWidth)"
+    )
+    assert tablet.evaluate(f"({cut_off})().map((element) => element.outerHTML)") == []
     assert tablet.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -8,8 +8,10 @@ const BLACKOUT = 4;
 
 export function showFigures(figures, signals, frame) {
   if (figures.worker !== undefined) {
-    put(at("connection"), figures.worker);
-    if (document.body.className !== figures.worker) document.body.className = figures.worker;
+    // A worker that hangs believes that it plays.
+    put(at("connection"), figures.failsafe && figures.worker === "playing" ? "no new pictures" : figures.worker);
+    const look = figures.failsafe ? `${figures.worker} silent` : figures.worker;
+    if (document.body.className !== look) document.body.className = look;
   }
   const tempo = signals?.tempo_bpm ?? 0;
   at("beat").style.opacity = tempo ? Math.max(0.1, 1 - 2 * signals.beat_phase) : 0.1;
@@ -21,11 +23,11 @@ export function showFigures(figures, signals, frame) {
   put(at("caption"), frame ? caption(frame, figures) : "");
 }
 
-function caption({ width_px, height_px, flags }, { model, next_model, model_error }) {
+function caption({ width_px, height_px, flags }, { frames, model, next_model, model_error }) {
   const words = [`${width_px} × ${height_px}`];
   if (model) words.push(next_model ? `${model} → ${next_model}` : model);
   if (flags & BLACKOUT) words.push("blackout");
-  if (flags & FAILSAFE) words.push("no picture yet");
+  if (flags & FAILSAFE) words.push(frames ? "failsafe" : "no picture yet");
   else if (flags & REPEATED) words.push("repeated");
   if (model_error) words.push(model_error);
   return words.join(" · ");

@@ -3,7 +3,10 @@
 
 import { make, put } from "./text.js";
 
-const EVERY = new Set(["state", "error", "sent", "failed", "skipped", "restarts", "address"]);
+const ELSEWHERE = new Set(["state", "error", "sent", "address"]);
+// What is or is not so; and what is worth a word only once there is some.
+const SWITCHES = new Set(["encrypted", "connected"]);
+const SELDOM = new Set(["refused", "skipped", "failed", "restarts"]);
 // Long enough that the rate is steady.
 const RATE_S = 2;
 const WHY = { broken: "a mistake in avserver; its log says more", closed: "" };
@@ -66,11 +69,15 @@ function rate(row, sent, t_s) {
 }
 
 function more(output) {
-  const words = Object.entries(output)
-    .filter(([key, value]) => !EVERY.has(key) && value !== "")
-    .map(([key, value]) => (typeof value === "number" ? `${value} ${key.replaceAll("_", " ")}` : value));
-  if (output.skipped) words.push(`${output.skipped} skipped`);
-  if (output.failed) words.push(`${output.failed} failed`);
-  if (output.restarts) words.push(`${output.restarts} restarts`);
-  return words.join(" · ");
+  const told = Object.entries(output).filter(([key]) => !ELSEWHERE.has(key));
+  told.sort(([one], [other]) => SELDOM.has(one) - SELDOM.has(other));
+  return told.map(([key, value]) => word(key, value)).filter(Boolean).join(" · ");
+}
+
+function word(key, value) {
+  if (typeof value !== "number") return value;
+  if (SWITCHES.has(key)) return value ? key : "";
+  if (!value && SELDOM.has(key)) return "";
+  const name = key.replaceAll("_", " ");
+  return `${value} ${value === 1 ? name.replace(/s$/, "") : name}`;
 }
