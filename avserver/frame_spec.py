@@ -19,6 +19,7 @@ from avserver.transforms import TRANSFORMS
 
 PLACES = ("after", "before")  # the nonlinearity
 EDGES = ("reflect", "wrap", "zero")  # what lies beyond a layer's borders
+ENLARGERS = ("bicubic", "lanczos", "network")
 
 
 # Where seeds may be mixed, and how directions of w may be found without anybody saying what they are for.
@@ -151,12 +152,39 @@ class Grade:
         contrast: distance from mid-grey, 1 as it is.
         saturation: distance from grey of the same luma, 1 as it is.
         hue: turn of all hues (deg); 120 makes red green, green blue, and blue red.
+        lift: what black becomes, of red, green and blue; white stays.
+        gamma: of red, green and blue: above 1 lifts what lies between black and white, which stay.
+        gain: of red, green and blue: what white becomes; black stays.
+        temperature: -1 is blue, 1 orange.
+        tint: -1 is green, 1 magenta.
+        lut: the number of a look-up table that the renderer was given, from 1; 0: none.
+        lut_amount: its share.
     """
 
     opacity: float = 1.0
     contrast: float = 1.0
     saturation: float = 1.0
     hue: float = 0.0
+    lift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    gamma: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    temperature: float = 0.0
+    tint: float = 0.0
+    lut: int = 0
+    lut_amount: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upscale:
+    """How a picture that is smaller than the frame is enlarged.
+
+    Attributes:
+        by: one of ENLARGERS.
+        match: how far each colour's mean and deviation are made what they were before, 0 to 1; not with bicubic.
+    """
+
+    by: str = "bicubic"
+    match: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +246,7 @@ class FrameSpec:
         grade: what is done to the finished picture.
         feedback: how much of the frame before stays.
         mix: how much of the model's partner is in which layer.
+        upscale: how the picture is enlarged, if the frame is larger.
         strobe_safe: no part of the picture flashes more than three times a second.
     """
 
@@ -232,6 +261,7 @@ class FrameSpec:
     grade: Grade = Grade()
     feedback: Feedback = Feedback()
     mix: Mix = Mix()
+    upscale: Upscale = Upscale()
     strobe_safe: bool = False
 
     def to_bytes(self) -> bytes:
@@ -260,11 +290,17 @@ class FrameSpec:
         )
         plain["noise"] = tuple(NoiseLevel(**level) for level in plain["noise"])
         plain["bends"] = tuple(Bend(**{**bend, "values": tuple(bend["values"])}) for bend in plain["bends"])
-        plain["grade"] = Grade(**plain["grade"])
+        plain["grade"] = Grade(**{name: _fixed(value) for name, value in plain["grade"].items()})
+        plain["upscale"] = Upscale(**plain.get("upscale", {}))
         plain["feedback"] = Feedback(**plain.get("feedback", {}))
         mix = plain.get("mix", {"amount": 0.0, "layers": (0, 0)})
         plain["mix"] = Mix(mix["amount"], (mix["layers"][0], mix["layers"][1]))
         return cls(**plain)
+
+
+def _fixed(value: Any) -> Any:
+    """Return JSON's lists as the tuples that they were."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 MAX_SEED = 2**32 - 1

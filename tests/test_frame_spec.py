@@ -8,6 +8,7 @@ from avserver.errors import ModelError, WireError
 from avserver.frame_spec import (
     DIRECTION_KINDS,
     EDGES,
+    ENLARGERS,
     PLACES,
     SPACES,
     Bend,
@@ -18,11 +19,13 @@ from avserver.frame_spec import (
     Grade,
     LatentTerm,
     NoiseLevel,
+    Upscale,
     z_of_seed,
 )
 from avserver.transforms import FAMILIES, TRANSFORMS
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+rgb = st.tuples(numbers, numbers, numbers)
 specs = st.builds(
     FrameSpec,
     index=st.integers(0, 2**63),
@@ -64,7 +67,10 @@ specs = st.builds(
         ),
         max_size=3,
     ).map(tuple),
-    grade=st.builds(Grade, numbers, numbers, numbers, numbers),
+    grade=st.builds(
+        Grade, numbers, numbers, numbers, numbers, rgb, rgb, rgb, numbers, numbers, st.integers(0, 99), numbers
+    ),
+    upscale=st.builds(Upscale, st.sampled_from(ENLARGERS), numbers),
     feedback=st.builds(Feedback, numbers, numbers, numbers),
     strobe_safe=st.booleans(),
 )
