@@ -27,7 +27,7 @@ from avserver.offline.song_show import SongShow
 from avserver.offline.studio import Studio
 from avserver.outputs.video.encoding import FilmForm, form_of_file
 from avserver.outputs.video.film import FILM_ERRORS, Film, FilmFile, works
-from avserver.outputs.video.take import Lane, exact_rate
+from avserver.outputs.video.stretch import Lane, exact_rate
 from avserver.progress import Progress
 from avserver.shaping import Shaper
 

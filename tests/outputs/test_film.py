@@ -14,7 +14,7 @@ from avserver.errors import ConfigError
 from avserver.frame import Flags
 from avserver.outputs.video.encoding import CONTAINERS, Encoder, FilmForm, form_of_file, threads_for
 from avserver.outputs.video.film import Film, FilmFile
-from avserver.outputs.video.take import Take, exact_rate
+from avserver.outputs.video.stretch import Stretch, exact_rate
 from tests.outputs.films import FPS, SIZE_PX, Played, marked, read_back
 
 KINDS = (("film.mp4", "auto"), ("film.mkv", "auto"), ("film.mov", "auto"), ("film.mp4", "hevc"))
@@ -27,10 +27,10 @@ def film_at(path: Path, codec: str = "auto", *, fps: float = FPS, size: tuple[in
 
 def take_of(path: Path, show: Played, count: int, *, codec: str = "auto", fps: float = FPS, skip: int = 0) -> None:
     frames = [show.next() for _ in range(count)][skip:]
-    take = Take(film_at(path, codec, fps=fps), show.sound, frames[0])
+    stretch = Stretch(film_at(path, codec, fps=fps), show.sound, frames[0])
     for frame in frames:
-        take.add(frame)
-    take.finish()
+        stretch.add(frame)
+    stretch.finish()
 
 
 @pytest.mark.parametrize(("name", "codec"), KINDS)
@@ -57,9 +57,9 @@ def test_sound_of_another_rate_is_in_time_as_well(tmp_path: Path) -> None:
 def test_repeated_pictures_fill_the_places_of_those_that_are_missing(name: str, tmp_path: Path) -> None:
     show = Played((1.0,))
     frames = [show.next() for _ in range(60)]
-    take = Take(film_at(tmp_path / name), show.sound, frames[0])
-    repeated = [take.add(frame) for frame in frames if frame.index < 10 or frame.index >= 40]
-    take.finish()
+    stretch = Stretch(film_at(tmp_path / name), show.sound, frames[0])
+    repeated = [stretch.add(frame) for frame in frames if frame.index < 10 or frame.index >= 40]
+    stretch.finish()
     seen = read_back(tmp_path / name)
     assert seen.numbers == [*range(10), *[9] * 30, *range(40, 60)]
     assert sum(repeated) == 30
@@ -69,15 +69,15 @@ def test_repeated_pictures_fill_the_places_of_those_that_are_missing(name: str, 
 def test_while_no_picture_is_drawn_the_film_goes_on(tmp_path: Path) -> None:
     show = Played()
     frames = [show.next() for _ in range(90)]
-    take = Take(film_at(tmp_path / "film.mkv"), show.sound, frames[0])
+    stretch = Stretch(film_at(tmp_path / "film.mkv"), show.sound, frames[0])
     for frame in frames[:10]:
-        take.add(frame)
+        stretch.add(frame)
     # The sound is at three seconds: two of them are certain to have no other picture.
-    take.add(marked(9, flags=Flags.REPEATED))
-    assert take.seconds == pytest.approx(2.1, abs=0.05)
+    stretch.add(marked(9, flags=Flags.REPEATED))
+    assert stretch.seconds == pytest.approx(2.1, abs=0.05)
     for frame in frames[80:]:
-        take.add(frame)
-    take.finish()
+        stretch.add(frame)
+    stretch.finish()
     assert read_back(tmp_path / "film.mkv").numbers == [*range(10), *[9] * 70, *range(80, 90)]
 
 
@@ -106,14 +106,14 @@ def test_colours_are_true_and_odd_sizes_lose_a_row_and_a_column(name: str, tmp_p
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from avserver.outputs.video.take import Take
+from avserver.outputs.video.stretch import Stretch
 from tests.outputs.films import Played
 from tests.outputs.test_film import film_at
 show = Played((1.5,))
 frame = show.next()
-take = Take(film_at(Path(sys.argv[1])), show.sound, frame)
+stretch = Stretch(film_at(Path(sys.argv[1])), show.sound, frame)
 for _ in range(100):
-    take.add(frame)
+    stretch.add(frame)
     frame = show.next()
 os.kill(os.getpid(), signal.SIGKILL)
 """

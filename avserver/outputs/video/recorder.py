@@ -18,7 +18,7 @@ from avserver.outputs.output import Output
 from avserver.outputs.settings import RecordingSettings
 from avserver.outputs.video.encoding import form_of_file
 from avserver.outputs.video.film import FILM_ERRORS, Film, FilmFile
-from avserver.outputs.video.take import Take, exact_rate
+from avserver.outputs.video.stretch import Stretch, exact_rate
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Recorder(Output):
         self._now = now
         self._orders: deque[_Order] = deque()
         self._newest_s = -1.0
-        self._take: Take | None = None
+        self._stretch: Stretch | None = None
         self._asked: Path | None = None  # what was asked for last, None after `stop`
         self._shared = threading.Lock()  # of what follows; held for microseconds
         self._path: Path | None = None
@@ -114,9 +114,9 @@ class Recorder(Output):
 
     def recording(self) -> Mapping[str, str | float | int]:
         """Return how the recording does, or how the last one went."""
-        asked, take = self._asked, self._take
+        asked, stretch = self._asked, self._stretch
         reason = "" if asked else self._reason
-        state = "recording" if asked else "finishing" if take else "failed" if reason else "idle"
+        state = "recording" if asked else "finishing" if stretch else "failed" if reason else "idle"
         with self._shared:
             begun = not asked or asked == self._path  # or else the figures are still those of the one before
             return {
@@ -125,7 +125,7 @@ class Recorder(Output):
                 "record.path": str(asked or self._path or ""),
                 "record.seconds": round(self._seconds, 3) if begun else 0.0,
                 "record.bytes": self._bytes if begun else 0,
-                "record.dropped": (self.skipped - self._lost_before if take else self._lost) if begun else 0,
+                "record.dropped": (self.skipped - self._lost_before if stretch else self._lost) if begun else 0,
                 "record.repeated": self._repeated if begun else 0,
             }
 
@@ -156,8 +156,8 @@ class Recorder(Output):
     def _send(self, frame: Frame) -> None:
         # A repeated frame has the time of when it was drawn, which may be long past.
         self._obey(frame, before_s=float("inf") if Flags.REPEATED in frame.flags else frame.t_s)
-        if self._take:
-            self._record(self._take, frame)
+        if self._stretch:
+            self._record(self._stretch, frame)
         if not self._waiting:
             self._obey(None, before_s=float("inf"))
 
@@ -199,35 +199,35 @@ class Recorder(Output):
             if not isinstance(err, FileExistsError):
                 _remove_empty(path)
         else:
-            self._take = Take(film, self._sound, frame)
+            self._stretch = Stretch(film, self._sound, frame)
             _LOG.info("recording %s", path)
 
-    def _record(self, take: Take, frame: Frame) -> None:
+    def _record(self, stretch: Stretch, frame: Frame) -> None:
         try:
-            repeated = take.add(frame)
+            repeated = stretch.add(frame)
         except FILM_ERRORS as err:
-            take.abandon()
-            self._take = None
+            stretch.abandon()
+            self._stretch = None
             assert self._path is not None
             self._give_up(self._path, err)
         with self._shared:
-            self._seconds, self._bytes = take.seconds, take.bytes
-            self._repeated += repeated if self._take else 0
+            self._seconds, self._bytes = stretch.seconds, stretch.bytes
+            self._repeated += repeated if self._stretch else 0
             self._lost = self.skipped - self._lost_before
 
     def _end(self) -> None:
-        take, path = self._take, self._path
-        if take is None or path is None:
+        stretch, path = self._stretch, self._path
+        if stretch is None or path is None:
             return
         try:
-            take.finish()
+            stretch.finish()
         except FILM_ERRORS as err:
             self._give_up(path, err)
         else:
-            _LOG.info("recorded %s, %.1f s", path, take.seconds)
+            _LOG.info("recorded %s, %.1f s", path, stretch.seconds)
         with self._shared:
-            self._seconds, self._bytes = take.seconds, take.bytes
-        self._take = None
+            self._seconds, self._bytes = stretch.seconds, stretch.bytes
+        self._stretch = None
 
     def _give_up(self, path: Path, error: Exception) -> None:
         """Say why a recording ended that nobody ended; the show goes on, and another may be started."""

@@ -16,7 +16,7 @@ from avserver.outputs.settings import StreamSettings
 from avserver.outputs.video.encoding import AUTO, LIVE, Container, FilmForm
 from avserver.outputs.video.film import FILM_ERRORS, Film, Target, works
 from avserver.outputs.video.push import CONNECTED
-from avserver.outputs.video.take import Take, exact_rate
+from avserver.outputs.video.stretch import Stretch, exact_rate
 
 # Seven packets of a transport stream: what fits an Ethernet frame, and every receiver expects.
 _DATAGRAM_BYTES = 7 * 188
@@ -49,7 +49,7 @@ class StreamOutput(Output):
         self._sound = sound if settings.sound else None
         self._fps = exact_rate(settings.fps or fps)
         self._codec = settings.codec
-        self._take: Take | None = None
+        self._stretch: Stretch | None = None
         self._push: _Push | None = None
 
     @property
@@ -83,24 +83,24 @@ class StreamOutput(Output):
         """Nothing that could wait: the connection is made in the output's thread, by the first frame."""
 
     def _send(self, frame: Frame) -> None:
-        if self._take is None:
-            self._take = self._connect(frame)
+        if self._stretch is None:
+            self._stretch = self._connect(frame)
         try:
-            self._take.add(frame)
+            self._stretch.add(frame)
         except FILM_ERRORS as err:
             raise ConnectionError(self._why(err)) from err
 
     def _close(self) -> None:
-        take, self._take = self._take, None
+        stretch, self._stretch = self._stretch, None
         if self._push and not self._push.connected:
             self._push.kill()  # it would not take what is still to be written
-        if take:
+        if stretch:
             # A receiver that is gone leaves nothing to finish; one that is there is told that it is over.
             with contextlib.suppress(*FILM_ERRORS):
-                take.finish()
+                stretch.finish()
         self._push = None
 
-    def _connect(self, frame: Frame) -> Take:
+    def _connect(self, frame: Frame) -> Stretch:
         settings = self._settings
         if self._codec == AUTO:
             self._codec = "h264_nvenc" if works(LIVE["h264_nvenc"]) else "h264"
@@ -133,7 +133,7 @@ class StreamOutput(Output):
         except FILM_ERRORS as err:
             target.close()
             raise ConnectionError(self._why(err)) from err
-        return Take(film, self._sound, frame)
+        return Stretch(film, self._sound, frame)
 
     def _why(self, error: Exception) -> str:
         """Return what is wrong: what the push said, if there is one, else the error."""

@@ -1,4 +1,4 @@
-"""Take: a stretch of the show as a film, at a constant rate, with its sound, both placed by show time."""
+"""Stretch: a stretch of the show as a film, at a constant rate, with its sound, both placed by show time."""
 
 from collections import deque
 from fractions import Fraction
@@ -22,7 +22,7 @@ def exact_rate(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1001)
 
 
-class Take:
+class Stretch:
     """Puts frames into a film where their show time belongs, and repeats the last one where there is none.
 
     No picture is moved by what comes late, is left out or comes twice: picture n of the film is what the show showed
@@ -94,7 +94,7 @@ class Take:
 
 
 class Lane:
-    """The sound of a take: every sample of the show from its beginning on, once, at SOUND_RATE_HZ."""
+    """The sound of a stretch: every sample of the show from its beginning on, once, at SOUND_RATE_HZ."""
 
     def __init__(self, sound: Overheard, began_s: float) -> None:
         self._sound = sound
