@@ -18,6 +18,7 @@ from avserver.audio.source_name import DEMO, is_path
 from avserver.canvas import WIDE
 from avserver.errors import ConfigError, nearest
 from avserver.outputs.settings import KINDS, OutputSettings, RecordingSettings, ZeroMqSettings, kind_of
+from avserver.take.settings import TakeSettings
 
 DEFAULT = "default"
 MIDI_BACKENDS = ("", "alsa", "core", "jack", "winmm")
@@ -239,6 +240,7 @@ class Show:
     preview: PreviewSettings = field(default_factory=PreviewSettings)
     presets: PresetSettings = field(default_factory=PresetSettings)
     recording: RecordingSettings = field(default_factory=RecordingSettings)
+    take: TakeSettings = field(default_factory=TakeSettings)
     output: tuple[OutputSettings, ...] = ()
 
     def __post_init__(self) -> None:
@@ -257,13 +259,14 @@ def built_in_show() -> Show:
     """Return the show that plays when no show file is given: the demo track, over and over.
 
     Its presets are the user's: in `avserver/presets` under $XDG_DATA_HOME, or else under ~/.local/share. Recordings go
-    into `recordings` in the folder where it is started.
+    into `recordings` in the folder where it is started, takes into `takes`.
     """
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return Show(
         audio=AudioSettings(loop=True),
         presets=PresetSettings(path=str(data / "avserver" / "presets")),
         recording=RecordingSettings(folder=str(Path.cwd() / "recordings")),
+        take=TakeSettings(folder=str(Path.cwd() / "takes")),
     )
 
 
@@ -389,7 +392,9 @@ def _relative_to(show: Show, folder: Path) -> Show:
     show = change(show, "presets", path=str(folder / Path(show.presets.path).expanduser()))
     output = tuple(settings.relative_to(folder) for settings in show.output)
     zeromq, recording = show.zeromq.relative_to(folder), show.recording.relative_to(folder)
-    show = dataclasses.replace(show, zeromq=zeromq, recording=recording, output=output)
+    show = dataclasses.replace(
+        show, zeromq=zeromq, recording=recording, take=show.take.relative_to(folder), output=output
+    )
     mappings = [
         name if is_bundled_mapping(name) else str(folder / Path(name).expanduser())
         for name in (show.mapping.path, *show.mapping.also)

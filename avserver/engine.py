@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from multiprocessing.connection import wait
 from typing import Protocol
 
@@ -33,6 +34,7 @@ from avserver.scene.bends import bends_for
 from avserver.scene.latents import without_pictures
 from avserver.scene.scene import Scene
 from avserver.signals import Signals
+from avserver.take.decision import Decision, Song
 
 
 class Watcher(Protocol):
@@ -43,6 +45,17 @@ class Watcher(Protocol):
 
     def describe(self, parameters: Sequence[Mapping[str, object]]) -> None:
         """Take note that there are other parameters now."""
+
+
+class Witness(Protocol):
+    """Someone who writes down what is decided: a take."""
+
+    @property
+    def watching(self) -> bool:
+        """Whether it wants to be told."""
+
+    def saw(self, decision: Decision) -> None:
+        """Take note; called in the engine's thread at every tick, never blocks."""
 
 
 TAP_ADDRESS = "/tempo/tap"
@@ -106,6 +119,11 @@ class Engine:
     def opacity(self) -> float:
         """What hands have set it to: a frozen picture follows them, and nothing that is heard."""
         return float(self._desk.values["/output/opacity"])
+
+    @property
+    def knobs(self) -> Mapping[str, Value]:
+        """Where hands have turned the knobs to; a snapshot that never changes."""
+        return self._desk.values
 
     @property
     def reseed_from(self) -> int:
@@ -224,6 +242,8 @@ class LiveShow:
         meter: Meter,
         mapping: MappingWatch | None = None,
         watchers: tuple[Watcher, ...] = (),
+        witness: Witness | None = None,
+        song: Callable[[], Song | None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -234,6 +254,8 @@ class LiveShow:
         self._publisher = publisher
         self._meter = meter
         self._watchers = watchers
+        self._witness = witness
+        self._song = song
         self._unix_start_s = 0.0
         self._tardy = 0
 
@@ -293,11 +315,32 @@ class LiveShow:
         self._publisher.blackout = bool(params["/output/blackout"])
         self._publisher.frozen = bool(params["/output/freeze"])
         self._publisher.fade(tick.index, self._engine.opacity)
+        spec_for = cache(self._engine.spec_for)  # for who draws it and who writes it down
         if not self._publisher.frozen:
             heard_ns = int((self._unix_start_s + signals.heard_s) * 1e9)
-            self._relay.submit(self._engine.spec_for, heard_ns)
+            self._relay.submit(spec_for, heard_ns)
+        if self._witness is not None and self._witness.watching:
+            self._witness.saw(self._decision(tick, params, signals, spec_for))
         for watcher in self._watchers:
             watcher.observe(signals, params.values)
+
+    def _decision(
+        self, tick: Tick, params: Params, signals: Signals, spec_for: Callable[[Role], FrameSpec]
+    ) -> Decision:
+        """Return all that was decided at a tick."""
+        role = self._relay.drawing
+        assert role is not None, "nobody was cast"
+        return Decision(
+            tick=tick,
+            role=role,
+            spec=None if self._publisher.frozen else spec_for(role),
+            opacity=self._engine.opacity,
+            blackout=self._publisher.blackout,
+            hit_s=max((onset.t_s for onset in signals.onsets), default=None),
+            knobs=self._engine.knobs,
+            fired=params.fired,
+            song=self._song(),
+        )
 
     def _cast(self, params: Params) -> None:
         """Have the role played that the knobs and the patch ask for; each is asked for once."""

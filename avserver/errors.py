@@ -12,6 +12,7 @@ AvserverError
 │   ├── ModelError            a model file that is not one, or does not fit
 │   ├── TrainingError         a training run that cannot go on
 │   ├── RenderError           a film that cannot go on
+│   ├── TakeError             a take that cannot be read, or whose model or song is not there
 │   └── AddressInUse          a port that somebody else holds
 └── WireError                 bytes from outside that are not what they claim to be
 """
@@ -66,6 +67,10 @@ class TrainingError(UserError):
 
 class RenderError(UserError):
     """A film that cannot go on: its disk is full, or the process that draws it has ended."""
+
+
+class TakeError(UserError):
+    """A take that cannot be read, or whose model or song is not there or another one."""
 
 
 class AddressInUse(UserError):  # noqa: N818  (reads as what happened, like FileExistsError's kin)

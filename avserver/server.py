@@ -32,7 +32,7 @@ from avserver.control.oscquery import OscQuery
 from avserver.control.params import ParamTable
 from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
-from avserver.control.recording import record_commands
+from avserver.control.recording import record_commands, take_commands
 from avserver.control.sender import Sender
 from avserver.control.told import Told, refusals
 from avserver.control.transport import Transport
@@ -52,6 +52,9 @@ from avserver.outputs.publisher import Publisher
 from avserver.outputs.video.recorder import Recorder
 from avserver.outputs.web.preview import WebPreview
 from avserver.repertoire import Repertoire
+from avserver.take.decision import Song
+from avserver.take.facts import facts_of
+from avserver.take.recorder import TakeRecorder
 
 _FORCED = 130  # what a shell calls a program that Ctrl-C ended
 
@@ -119,6 +122,8 @@ class Server:
         lines += [f"frames        {output.where}" for output in self._outputs if output is not self._preview]
         if show.recording.path:
             lines.append(f"recording     {show.recording.path}")
+        if show.take.path:
+            lines.append(f"take          {show.take.path}")
         absent = [bend.name for bend in self._patch.bends if bend.layer not in self._models.config(0).shape.layers]
         if absent:
             lines.append(f"left out      bends of layers that this model does not have: {', '.join(absent)}")
@@ -149,6 +154,7 @@ class Server:
             "presets": self._presets.count,
             **self._mapping.status(),
             **self._recorder.recording(),
+            **self._takes.status(),
             **{
                 f"output.{output.name}.{name}": value
                 for output in self._outputs
@@ -175,6 +181,8 @@ class Server:
         )
         self._source = stack.enter_context(Overheard(source))
         self._recorder = Recorder(show.recording, self._source, fps=show.frame.fps)
+        facts = facts_of(show, self._size, self._source.sample_rate)
+        self._takes = TakeRecorder(show.take, self._source, facts)
         self._librarian = Librarian(PresetFolder(Path(show.presets.path)))
         if show.presets.start:
             self._librarian.shelf.find(show.presets.start).fit(self._patch.param_table(self._models.names))
@@ -201,6 +209,7 @@ class Server:
             "/mapping/reload": to_reload,
             **of_presets,
             **record_commands(self._recorder),
+            **take_commands(self._takes),
             **(self._told.commands() if self._told else refusals()),
         }
 
@@ -258,7 +267,14 @@ class Server:
             meter=meter,
             mapping=self._mapping,
             watchers=tuple(watcher for watcher in (self._preview, self._oscquery, herald) if watcher is not None),
+            witness=stack.enter_context(self._takes),
+            song=self._song,
         )
+
+    def _song(self) -> Song | None:
+        """Return where the song is at this tick."""
+        place = self._source.place()
+        return Song(place[0], self._source.samples_read, place[1]) if place else None
 
     @property
     def _size(self) -> tuple[int, int]:

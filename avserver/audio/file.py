@@ -81,6 +81,10 @@ class FileSource(AudioSource):
         """Where in the song the next sample is (s)."""
         return self._at / self.sample_rate
 
+    def place(self) -> tuple[Path, float] | None:
+        """Return the song and where in it the next sample is (s), None when it is over."""
+        return None if self.ended else (self.path, self.position_s)
+
     def status(self) -> dict[str, str | float | int]:
         """Return where the song is, and how much of it could not be decoded."""
         return {"position_s": round(self.position_s, 3), "bad_packets": self.bad_packets}

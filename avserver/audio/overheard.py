@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 
 from avserver.audio.source import AudioSource, Samples
 
@@ -67,6 +68,10 @@ class Overheard(AudioSource):
         """Let an ear hear nothing more."""
         with self._lock:
             self._ears = tuple(other for other in self._ears if other is not ear)
+
+    def place(self) -> tuple[Path, float] | None:
+        """Return the song and where in it the next sample is (s), None for what is no song, or over."""
+        return self._source.place()
 
     def status(self) -> Mapping[str, str | float | int]:
         """Return how the source is doing."""

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -90,6 +91,10 @@ class AudioSource(ABC):
     def status(self) -> Mapping[str, str | float | int]:
         """Return how it is doing, in figures for people: counts of what was lost, the position (s) in a song."""
         return {}
+
+    def place(self) -> tuple[Path, float] | None:
+        """Return the song that is played and where in it the next sample is (s); None for what is no song, or over."""
+        return None
 
     def reset(self) -> None:
         """Start again at show time 0."""

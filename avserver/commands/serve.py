@@ -39,6 +39,10 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preview-port", type=int, metavar="PORT", help="TCP port of the preview page")
     parser.add_argument("--no-preview", action="store_true", help="no preview page")
     parser.add_argument("--record", metavar="FILE", help="record the show into a file (.mp4, .mkv, .mov)")
+    parser.add_argument("--take", metavar="FILE", help="write what is decided into a file (.take), to be drawn again")
+    parser.add_argument(
+        "--replay", type=Path, metavar="TAKE", help="play a take; whatever is turned meanwhile is turned"
+    )
     parser.add_argument("--force", action="store_true", help="record over a file that exists")
     parser.add_argument("--print-config", action="store_true", help="print the whole effective show file and exit")
     parser.set_defaults(run=_serve)
@@ -81,6 +85,7 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
         "oscquery": {"port": arguments.oscquery_port, "enabled": False if arguments.no_oscquery else None},
         "zeromq": {"address": arguments.zeromq},
         "recording": {"path": arguments.record, "overwrite": arguments.force or None},
+        "take": {"path": arguments.take, "overwrite": arguments.force or None},
         "preview": {
             "host": arguments.preview_host,
             "port": arguments.preview_port,

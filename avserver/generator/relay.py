@@ -101,6 +101,15 @@ class Relay:
         return self.coming or self.playing
 
     @property
+    def drawing(self) -> Role | None:
+        """The role whose frames of what is submitted now will be seen; before anybody draws, the one that is wanted.
+
+        While one fades into another that is the new one.
+        """
+        ready = [player.role for player in self._players() if player.worker.state is WorkerState.PLAYING]
+        return ready[-1] if ready else self.wanted
+
+    @property
     def worker(self) -> Worker | None:
         """The worker whose frames are seen."""
         return self._current.worker if self._current else None

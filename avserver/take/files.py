@@ -1,0 +1,25 @@
+"""Files that a take names: what they are called in it, and how they are known again."""
+
+import hashlib
+from pathlib import Path
+
+from avserver.audio.catalogue import DEMO_FILE
+from avserver.audio.source_name import DEMO
+from avserver.bundled import model_path
+from avserver.config import DEFAULT
+from avserver.errors import TakeError
+
+
+def name_of(path: Path) -> str:
+    """Return what a take calls a file: its whole path, or the name of what comes with avserver."""
+    bundled = {model_path(DEFAULT): DEFAULT, DEMO_FILE: DEMO}
+    return bundled.get(path) or str(path.absolute())
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex. Raises TakeError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as err:
+        raise TakeError(f"cannot read {path}: {err.strerror}") from err
