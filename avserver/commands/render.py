@@ -15,7 +15,7 @@ _INTERRUPTED = 130  # what a shell calls a program that Ctrl-C ended
 
 def add_render(parser: argparse.ArgumentParser) -> None:
     """Give `avserver render` its flags."""
-    parser.add_argument("song", metavar="SONG", help="wav, flac, ogg, mp3 or m4a, or `demo`")
+    parser.add_argument("song", metavar="SONG", help="wav, flac, ogg, mp3 or m4a, or `demo`; or a take (.take)")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the film: .mp4, .mkv, .mov (--still: .png)"
     )
@@ -62,8 +62,15 @@ def _render(arguments: argparse.Namespace) -> int:
 def _effective_show(arguments: argparse.Namespace) -> "Show":
     """Return the show file's settings (or the built-in show's) with the flags on top."""
     from avserver.config import built_in_show, change, load_show
+    from avserver.take.chunks import is_take
+    from avserver.take.facts import as_it_was
+    from avserver.take.reader import Take
 
     show = load_show(arguments.show) if arguments.show else built_in_show()
+    if is_take(Path(arguments.song)):
+        show = as_it_was(show, Take(Path(arguments.song)))
+        # The model that may be mixed in fits those of the take, which another one need not be like.
+        show = change(show, "model", partner="") if arguments.model else show
     width_px, height_px = arguments.size or (None, None)
     flags = {
         "model": {"path": arguments.model},

@@ -1,4 +1,4 @@
-"""Rendering: a song becomes a film, or one picture of it."""
+"""Rendering: a song or a take becomes a film, or one picture of it."""
 
 import itertools
 import math
@@ -25,11 +25,13 @@ from avserver.offline.performance import Performance
 from avserver.offline.shots import excerpt
 from avserver.offline.song_show import SongShow
 from avserver.offline.studio import Studio
+from avserver.offline.take_show import TakeShow
 from avserver.outputs.video.encoding import FilmForm, form_of_file
 from avserver.outputs.video.film import FILM_ERRORS, Film, FilmFile, works
 from avserver.outputs.video.stretch import Lane, exact_rate
 from avserver.progress import Progress
 from avserver.shaping import Shaper
+from avserver.take.chunks import is_take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class Rendering:
     """What is to be rendered.
 
     Attributes:
-        song: a file, or `demo`.
+        song: a file, or `demo`; or a take.
         output: the film (.mp4, .mkv, .mov), or the picture if there is `still_s`.
         show: everything else; a film is stored as its recordings are.
         codec: see `form_of_file`.
@@ -120,12 +122,18 @@ def render(rendering: Rendering, out: TextIO) -> Rendered:
     """
     model = rendering.show.model
     with (
-        SongShow(rendering.song, rendering.show) as show,
+        _performance(rendering) as show,
         Studio(show.size, threads=model.threads, wide=model.wide) as studio,
     ):
         if rendering.still_s is not None:
             return _still(rendering, rendering.still_s, show, studio)
         return _film(rendering, show, studio, out)
+
+
+def _performance(rendering: Rendering) -> SongShow | TakeShow:
+    """Return what is to be drawn."""
+    path = Path(rendering.song)
+    return TakeShow(path, rendering.show) if is_take(path) else SongShow(rendering.song, rendering.show)
 
 
 def _still(rendering: Rendering, still_s: float, show: Performance, studio: Studio) -> Rendered:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from avserver.errors import TakeError
 
+SUFFIX = ".take"
 MAGIC = "avserver take"
 VERSION = 1
 LINES, SOUND = b"L", b"A"
@@ -157,7 +158,9 @@ _BEGINNING = json.dumps({MAGIC: 0}).encode().removesuffix(b"0}")
 
 
 def is_take(path: Path) -> bool:
-    """Tell whether a file begins as a take does; one that cannot be read does not."""
+    """Tell whether a file is called a take, or begins as one does; one that cannot be read does not."""
+    if path.suffix == SUFFIX:
+        return True
     try:
         with path.open("rb") as file:
             return file.read(len(_BEGINNING)) == _BEGINNING

@@ -16,6 +16,11 @@ def name_of(path: Path) -> str:
     return bundled.get(path) or str(path.absolute())
 
 
+def path_of(name: str) -> Path:
+    """Return the file that a take calls so."""
+    return DEMO_FILE if name == DEMO else model_path(name)
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hex. Raises TakeError if it cannot be read."""
     try:

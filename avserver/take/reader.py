@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avserver.bundled import model_path
 from avserver.control.params import Value
 from avserver.errors import TakeError, UserError, WireError
-from avserver.frame_spec import BendSlot, FrameSpec
+from avserver.frame_spec import FrameSpec
 from avserver.generator.role import Role
 from avserver.take.chunks import ChunkReader
 from avserver.take.delta import patched
-from avserver.take.scribe import shape_from
+from avserver.take.scribe import role_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +141,3 @@ class Take:
 
     def _damaged(self, err: Exception) -> TakeError:
         return TakeError(f"{self.path} is a take that this avserver cannot read: {type(err).__name__}: {err}")
-
-
-def role_from(plain: dict[str, Any]) -> Role:
-    """Return a role that was made plain. Raises ModelError for bends that do not exist."""
-    return Role(
-        plain["name"],
-        model_path(plain["model"]),
-        shape_from(plain),
-        tuple(BendSlot(*slot) for slot in plain["bends"]),
-        tuple(plain["directions"]),
-        model_path(plain["partner"]) if plain["partner"] else None,
-        tuple(Path(path) for path in plain["pictures"]),
-    )

@@ -11,6 +11,7 @@ from typing import Self
 
 from avserver.audio.overheard import Overheard
 from avserver.errors import ConfigError
+from avserver.take.chunks import SUFFIX
 from avserver.take.decision import Decision
 from avserver.take.settings import TakeSettings
 from avserver.take.writer import TakeWriter
@@ -90,7 +91,7 @@ class TakeRecorder:
         if Path(name).anchor or ".." in Path(name).parts:
             raise ConfigError(f"takes lie in {self._settings.folder}, so a path in it is allowed, got {name!r}")
         path = Path(self._settings.folder) / name if name else self._dated()
-        path = path if path.suffix else path.with_suffix(".take")
+        path = path if path.suffix else path.with_suffix(SUFFIX)
         self._begin(path)
         return path
 
@@ -129,15 +130,15 @@ class TakeRecorder:
     def _dated(self) -> Path:
         """Return a path that is free, named by the date and time of day."""
         name = self._now().strftime("%Y-%m-%d_%H-%M-%S")
-        path, number = Path(self._settings.folder) / f"{name}.take", 1
+        path, number = Path(self._settings.folder) / f"{name}{SUFFIX}", 1
         while path.exists():
             number += 1
-            path = Path(self._settings.folder) / f"{name}_{number}.take"
+            path = Path(self._settings.folder) / f"{name}_{number}{SUFFIX}"
         return path
 
     def _begin(self, path: Path) -> None:
-        if path.suffix != ".take":
-            raise ConfigError(f"a take's name ends in .take, got {str(path)!r}")
+        if path.suffix != SUFFIX:
+            raise ConfigError(f"a take's name ends in {SUFFIX}, got {str(path)!r}")
         if path.exists() and not (self._settings.overwrite and path.is_file()):
             raise ConfigError(f"{path} exists; choose another, or allow overwrite in [take] (--force)")
         self._waiting.append(path)

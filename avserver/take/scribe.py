@@ -17,14 +17,16 @@ A tick has: `s`, the delta of its FrameSpec to the last one (of which index and 
 `f`, `o` and `b` hold until they are said anew. Floats are written so that they are read back to the same bits.
 """
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
-from avserver.frame_spec import FrameSpec, ModelShape
+from avserver.frame_spec import BendSlot, FrameSpec, ModelShape
 from avserver.generator.role import Role
 from avserver.take.chunks import ChunkWriter
 from avserver.take.decision import Decision
 from avserver.take.delta import delta
-from avserver.take.files import name_of
+from avserver.take.files import name_of, path_of
 
 
 class Scribe:
@@ -75,20 +77,34 @@ def plain_spec(spec: FrameSpec) -> dict[str, Any]:
 
 
 def plain_role(role: Role) -> dict[str, Any]:
-    """Return a role as plain data; `role_from` makes it again, without its editions."""
+    """Return a role as plain data, without its editions; `role_from` makes it again."""
     return {
-        "name": role.name,
-        "model": name_of(role.model),
-        "num_ws": role.shape.num_ws,
-        "noise_resolutions": list(role.shape.noise_resolutions),
-        "layers": list(role.shape.layers),
-        "bends": [[slot.layer, slot.transform, slot.place, slot.edges, slot.channels] for slot in role.bends],
-        "directions": list(role.directions),
-        "partner": name_of(role.partner) if role.partner else None,
-        "pictures": [name_of(path) for path in role.pictures],
+        field.name: _plain(getattr(role, field.name)) for field in dataclasses.fields(role) if field.name != "editions"
     }
 
 
-def shape_from(plain: dict[str, Any]) -> ModelShape:
-    """Return the shape of a role's model."""
-    return ModelShape(plain["num_ws"], tuple(plain["noise_resolutions"]), tuple(plain["layers"]))
+def role_from(plain: dict[str, Any]) -> Role:
+    """Return a role that was made plain. Raises TypeError or KeyError for what is none, ModelError for bends that are
+    not known.
+    """
+    shape = plain["shape"]
+    values = {name: _from_plain(value) for name, value in plain.items()}
+    values["shape"] = ModelShape(shape["num_ws"], tuple(shape["noise_resolutions"]), tuple(shape["layers"]))
+    values["bends"] = tuple(BendSlot(**slot) for slot in plain["bends"])
+    return Role(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return {"path": name_of(value)}
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_from_plain(item) for item in value)
+    if isinstance(value, dict):
+        return path_of(value["path"]) if "path" in value else value
+    return value

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from avserver.audio.catalogue import DEMO_FILE
 from avserver.audio.file import FileSource
 from avserver.audio.source import AudioSource, Samples, samples_before
-from avserver.audio.source_name import DEMO
 from avserver.errors import TakeError
 from avserver.take.chunks import SOUND, Place
-from avserver.take.files import sha256_of
+from avserver.take.files import path_of, sha256_of
 from avserver.take.reader import Take
 from avserver.take.sound_track import decoded, first_sample
 
@@ -153,7 +151,7 @@ def _chunks_of_sound(take: Take) -> Iterator[tuple[int, Place]]:
 
 def find_song(take: Take, name: str) -> Path:
     """Return the file of a song: where it was, or beside the take. Raises TakeError if it is not there, or another."""
-    known = DEMO_FILE if name == DEMO else Path(name)
+    known = path_of(name)
     path = next((path for path in (known, take.path.parent / known.name) if path.is_file()), None)
     if path is None:
         raise TakeError(f"the song of {take.path} is not there: {name}; put it back, or beside the take")
