@@ -58,6 +58,13 @@ class Witness(Protocol):
         """Take note; called in the engine's thread at every tick, never blocks."""
 
 
+class Script(Protocol):
+    """Someone who says what to draw in place of the scene: a take that is replayed."""
+
+    def spec_for(self, role: Role, own: Callable[[Role], FrameSpec]) -> FrameSpec:
+        """Return what a role is to draw of the last tick; `own` is what the scene says."""
+
+
 TAP_ADDRESS = "/tempo/tap"
 # Which role a show shall play: of a model's number and the patch.
 Casting = Callable[[int, Patch], Role]
@@ -87,8 +94,10 @@ class Engine:
         transport: Transport | None = None,
         hands: Sequence[Hand] = (),
         sender: Sender | None = None,
+        script: Script | None = None,
     ) -> None:
         self.patch = patch
+        self._script = script
         self.transport = transport or Transport()
         self._quantiser = Quantiser()
         self._ears = ears
@@ -198,6 +207,9 @@ class Engine:
 
     def spec_for(self, role: Role) -> FrameSpec:
         """Return the last tick for a role, without what it was not prepared for, which waits for the next one."""
+        return self._script.spec_for(role, self._scene_for) if self._script else self._scene_for(role)
+
+    def _scene_for(self, role: Role) -> FrameSpec:
         spec = self.spec(role.shape)
         directions = tuple(direction for direction in spec.directions if direction.kind in role.directions)
         return dataclasses.replace(
@@ -250,7 +262,7 @@ class LiveShow:
         self._relay = relay
         self._casting = casting
         self._mapping = mapping
-        self._cast_for: tuple[int, Patch] | None = None
+        self._cast_for: Role | None = None
         self._publisher = publisher
         self._meter = meter
         self._watchers = watchers
@@ -345,10 +357,10 @@ class LiveShow:
     def _cast(self, params: Params) -> None:
         """Have the role played that the knobs and the patch ask for; each is asked for once."""
         self._relay.fade_s = float(params["/model/fade_s"])
-        wanted = int(params["/model/select"]), self._engine.patch
+        wanted = self._casting(int(params["/model/select"]), self._engine.patch)
         if wanted != self._cast_for:
             self._cast_for = wanted
-            self._relay.play(self._casting(*wanted), time.monotonic())
+            self._relay.play(wanted, time.monotonic())
 
     def _collect(self) -> None:
         """Publish what has been drawn; if nothing has and it is overdue, the last frame again."""

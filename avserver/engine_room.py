@@ -18,7 +18,7 @@ from avserver.control.reseed import Reseeder
 from avserver.control.sender import Sender
 from avserver.control.told import Told
 from avserver.control.transport import Transport
-from avserver.engine import Engine
+from avserver.engine import Engine, Script
 from avserver.meter import Meter
 from avserver.scene.scene import Scene
 
@@ -38,12 +38,13 @@ def build_engine(
     inputs: Inputs | None = None,
     transport: Transport | None = None,
     sender: Sender | None = None,
+    script: Script | None = None,
 ) -> Engine:
     """Return an engine for a patch.
 
     With `told` nobody listens to the source: what is heard is told. `chance` draws what is left to chance; without it
     the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`. Without a `sender`
-    nothing is sent to other programs.
+    nothing is sent to other programs. A `script` says what to draw in place of the scene.
     """
     return Engine(
         patch=patch,
@@ -58,6 +59,7 @@ def build_engine(
         transport=transport,
         hands=hands,
         sender=sender,
+        script=script,
     )
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from avserver.analysis.analyser import Analyser, Listening
 from avserver.audio.catalogue import open_source
 from avserver.audio.overheard import Overheard
-from avserver.audio.source import SilentSource
+from avserver.audio.source import AudioSource, SilentSource
 from avserver.audio.source_name import OSC
 from avserver.bundled import mapping_path
 from avserver.canvas import canvas_for
 from avserver.clock import WallClock
 from avserver.config import Show
-from avserver.control.desk import Command, Desk
+from avserver.control.desk import Command, Desk, together
 from avserver.control.events import EventQueue
 from avserver.control.inputs import Inputs
 from avserver.control.librarian import Librarian
@@ -30,6 +30,7 @@ from avserver.control.midi.ports import MidiPorts
 from avserver.control.osc import OscServer
 from avserver.control.oscquery import OscQuery
 from avserver.control.params import ParamTable
+from avserver.control.patch import Patch
 from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
 from avserver.control.recording import record_commands, take_commands
@@ -52,9 +53,13 @@ from avserver.outputs.publisher import Publisher
 from avserver.outputs.video.recorder import Recorder
 from avserver.outputs.web.preview import WebPreview
 from avserver.repertoire import Repertoire
+from avserver.take.casting import Casting
 from avserver.take.decision import Song
 from avserver.take.facts import facts_of
+from avserver.take.reader import Take
 from avserver.take.recorder import TakeRecorder
+from avserver.take.replay import Replay
+from avserver.take.sound import TakeSound
 
 _FORCED = 130  # what a shell calls a program that Ctrl-C ended
 
@@ -84,7 +89,10 @@ class Server:
         # What was made so far lives as long as the show; the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        self._live.play(lambda: self._stop_asked, self._show.frame.duration_s)
+        duration_s = self._show.frame.duration_s
+        if self._take is not None and not self._show.audio.loop and not duration_s:
+            duration_s = self._take.ticks / self._take.fps
+        self._live.play(lambda: self._stop_asked, duration_s)
 
     def stop(self) -> None:
         """Have `play` return; from any thread, or a signal handler."""
@@ -108,6 +116,7 @@ class Server:
         host, port = self._osc.address
         device = self._source.status().get("device")
         heard = f"{show.audio.source} ({device})" if device else show.audio.source
+        heard = f"{self._take.path} (a take)" if self._take else heard
         width_px, height_px = self._size
         config = self._models.config(0)
         native = canvas_for(self._size, config.grid, show.model.wide).samples(config.resolution)
@@ -137,7 +146,7 @@ class Server:
         """Return what `/avserver/status` answers."""
         return {
             **self._live.status(),
-            "audio": self._show.audio.source,
+            "audio": self._show.take.replay or self._show.audio.source,
             **{f"audio.{name}": value for name, value in self._source.status().items()},
             "osc_received": self._osc.received,
             "osc_malformed": self._osc.malformed,
@@ -155,6 +164,7 @@ class Server:
             **self._mapping.status(),
             **self._recorder.recording(),
             **self._takes.status(),
+            **(self._replay.status() if self._replay else {}),
             **{
                 f"output.{output.name}.{name}": value
                 for output in self._outputs
@@ -170,15 +180,8 @@ class Server:
         self._failsafe = make_failsafe(failsafe.after_s, failsafe.picture, failsafe.fade_s, *self._size)
         self._mapping_paths = [mapping_path(name) for name in (show.mapping.path, *show.mapping.also)]
         self._patch = load_patch(*self._mapping_paths)
-        audio = show.audio
-        source = open_source(
-            audio.source,
-            loop=audio.loop,
-            start_s=audio.start_s,
-            channels=audio.channels,
-            rate_hz=audio.rate_hz,
-            insecure=audio.insecure,
-        )
+        self._take = Take(Path(show.take.replay)) if show.take.replay else None
+        source = self._open_source(self._take)
         self._source = stack.enter_context(Overheard(source))
         self._recorder = Recorder(show.recording, self._source, fps=show.frame.fps)
         facts = facts_of(show, self._size, self._source.sample_rate)
@@ -187,7 +190,40 @@ class Server:
         if show.presets.start:
             self._librarian.shelf.find(show.presets.start).fit(self._patch.param_table(self._models.names))
         self._presets = PresetHand(self._librarian, show.presets.start)
-        self._told = Told(Analyser(SilentSource()).until(0.0)) if audio.source == OSC else None
+        self._replay = self._open_replay(self._take, self._patch.param_table(self._models.names))
+        self._told = Told(Analyser(SilentSource()).until(0.0)) if show.audio.source == OSC and not self._take else None
+
+    def _open_source(self, take: Take | None) -> AudioSource:
+        """Return what is listened to: of a take that is replayed, what was heard then."""
+        audio = self._show.audio
+        if take is not None:
+            return TakeSound(take, loop=audio.loop) if self._show.take.sound else SilentSource()
+        return open_source(
+            audio.source,
+            loop=audio.loop,
+            start_s=audio.start_s,
+            channels=audio.channels,
+            rate_hz=audio.rate_hz,
+            insecure=audio.insecure,
+        )
+
+    def _open_replay(self, take: Take | None, table: ParamTable) -> Replay | None:
+        """Return what plays the take, if there is one."""
+        if take is None:
+            return None
+        return Replay(
+            take,
+            Casting(take, self._show),
+            fps=self._show.frame.fps,
+            patch=self._patch,
+            table=table,
+            loop=self._show.audio.loop,
+        )
+
+    def _cast(self, number: int, patch: Patch) -> Role:
+        """Return who plays the model of that number."""
+        own = self._models.role(number, patch)
+        return self._replay.role(own) if self._replay else own
 
     def _commands(self) -> dict[str, Command]:
         """Return what OSC can have done to the sound; executed in the engine's thread, like all events."""
@@ -219,7 +255,10 @@ class Server:
         clock, meter = WallClock(show.frame.fps), Meter()
         table = self._patch.param_table(self._models.names)
         commands = self._commands()
-        desk = self._desk = Desk(table, self.status, commands, self._presets.on_fire())
+        replay, on_fire = self._replay, self._presets.on_fire()
+        if replay:
+            on_fire = together(on_fire, replay.on_fire())
+        desk = self._desk = Desk(table, self.status, commands, on_fire)
         queue = self._queue = EventQueue(lambda address: address in desk.values)
         stack.enter_context(self._librarian)
         transport = Transport(
@@ -250,13 +289,14 @@ class Server:
                 listening=Listening(recurring_segments=show.audio.recurring_segments),
                 chance=random.SystemRandom(),
                 inputs=inputs,
-                hands=(self._presets, *([self._midi] if self._midi else [])),
+                hands=(*([replay] if replay else []), self._presets, *([self._midi] if self._midi else [])),
                 transport=transport,
                 sender=self._sender,
+                script=replay,
             ),
             clock=clock,
             relay=relay,
-            casting=self._models.role,
+            casting=self._cast,
             publisher=Publisher(
                 [*self._outputs, self._recorder],
                 fps=show.frame.fps,
@@ -340,7 +380,7 @@ class Server:
 
         relay = Relay(hire)
         stack.callback(relay.close)
-        relay.play(self._models.role(0, self._patch), time.monotonic())
+        relay.play(self._cast(0, self._patch), time.monotonic())
         return relay
 
 

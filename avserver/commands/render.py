@@ -70,7 +70,7 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
     if is_take(Path(arguments.song)):
         show = as_it_was(show, Take(Path(arguments.song)))
         # The model that may be mixed in fits those of the take, which another one need not be like.
-        show = change(show, "model", partner="") if arguments.model else show
+        show = change(show, "model", partner="", also=()) if arguments.model else show
     width_px, height_px = arguments.size or (None, None)
     flags = {
         "model": {"path": arguments.model},

@@ -66,6 +66,10 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
     from avserver.config import built_in_show, change, load_show
 
     show = load_show(arguments.show) if arguments.show else built_in_show()
+    if arguments.replay:
+        show = change(show, "take", replay=str(arguments.replay))
+    if show.take.replay:
+        show = _replaying(show, arguments)
     if arguments.audio:
         show = change(show, "audio", source=arguments.audio, loop=arguments.loop)
     elif arguments.loop:
@@ -97,3 +101,17 @@ def _effective_show(arguments: argparse.Namespace) -> "Show":
         if given:
             show = change(show, section, **given)
     return show
+
+
+def _replaying(show: "Show", arguments: argparse.Namespace) -> "Show":
+    """Return the show with the frames, the models and the mapping of the take that it replays."""
+    from avserver.config import change
+    from avserver.errors import ConfigError
+    from avserver.take.facts import as_it_was
+    from avserver.take.reader import Take
+
+    if arguments.audio:
+        raise ConfigError("a take brings its own sound: --replay goes without --audio")
+    show = as_it_was(show, Take(Path(show.take.replay)))
+    # The model that may be mixed in fits those of the take, which another one need not be like.
+    return change(show, "model", partner="", also=()) if arguments.model else show

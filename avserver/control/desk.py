@@ -274,6 +274,15 @@ class Desk:
         event.reply(f"{ROOT}/fail", address[:_REASON_CHARACTERS], reason[:_REASON_CHARACTERS])
 
 
+def together(one: Mapping[str, AtDesk], other: Mapping[str, AtDesk]) -> dict[str, AtDesk]:
+    """Return what triggers do when both have something to do: the one first."""
+
+    def both(address: str) -> AtDesk:
+        return lambda event, desk: [*one[address](event, desk), *other[address](event, desk)]
+
+    return {**one, **other, **{address: both(address) for address in one.keys() & other.keys()}}
+
+
 def _shown(arguments: tuple[object, ...]) -> str:
     """Say what came, in a few words however much it was."""
     if len(arguments) > 3:

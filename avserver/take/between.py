@@ -53,6 +53,10 @@ def between(before: FrameSpec, after: FrameSpec, shares: Shares) -> FrameSpec:
     Seeds glide, and fields turn, all the time; all else may have been moved by a hit, and waits for it.
     """
     time, struck = shares.time, shares.struck
+    if time <= 0.0:
+        return before
+    if time >= 1.0:
+        return after
     return dataclasses.replace(
         before,
         t_s=_number(before.t_s, after.t_s, time),

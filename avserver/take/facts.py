@@ -35,6 +35,7 @@ def as_it_was(show: Show, take: Take) -> Show:
     facts = take.settings
     mapping = tuple(facts["mapping"])
     width_px, height_px = take.size
+    show = change(show, "audio", loop=False)
     show = change(show, "frame", fps=take.fps, width_px=width_px, height_px=height_px)
     show = change(show, "model", path=facts["model"], also=tuple(facts["also"]), partner=facts["partner"])
     show = change(show, "model", wide=facts["wide"])
