@@ -264,6 +264,13 @@ class FrameSpec:
     upscale: Upscale = Upscale()
     strobe_safe: bool = False
 
+    def looks_back(self, before: "FrameSpec | None") -> bool:
+        """Return whether its picture depends on that of `before`, the spec that is drawn before it."""
+        if before is None:
+            return False
+        feeds_back = self.feedback.amount > 0 and before.feedback.amount > 0
+        return feeds_back or (self.strobe_safe and before.strobe_safe)
+
     def to_bytes(self) -> bytes:
         """Return the spec as UTF-8 JSON; `from_bytes` gives back an equal spec."""
         return json.dumps(self.to_plain(), separators=(",", ":")).encode()

@@ -142,3 +142,17 @@ def test_a_slot_says_in_words_what_is_not_usual() -> None:
     assert str(BendSlot("b8", "zoom")) == "zoom of b8"
     slot = BendSlot("L3_52_64", "blur", "before", "wrap", "0-3")
     assert str(slot) == "blur of L3_52_64 before the nonlinearity with edges wrap on channels 0-3"
+
+
+def test_a_spec_looks_back_if_both_are_fed_back_or_both_are_limited():
+    plain, fed, safe = (
+        FrameSpec(index=0, t_s=0.0, latents=(), **more)
+        for more in ({}, {"feedback": Feedback(amount=0.1)}, {"strobe_safe": True})
+    )
+    looking = {
+        (i, k)
+        for i, spec in enumerate((plain, fed, safe))
+        for k, before in enumerate((plain, fed, safe, None))
+        if spec.looks_back(before)
+    }
+    assert looking == {(1, 1), (2, 2)}

@@ -34,6 +34,7 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="from_s", type=float, default=0.0, metavar="S", help="begin there (s)")
     parser.add_argument("--to", dest="to_s", type=float, metavar="S", help="end there (s)")
     parser.add_argument("--still", dest="still_s", type=float, metavar="T", help="one picture, that at T seconds")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that draw (1)")
     parser.add_argument("--force", action="store_true", help="write over a file that exists")
     parser.set_defaults(run=_render)
 
@@ -51,6 +52,7 @@ def _render(arguments: argparse.Namespace) -> int:
             to_s=arguments.to_s,
             still_s=arguments.still_s,
             force=arguments.force,
+            workers=arguments.workers,
         ),
         sys.stderr,
     )

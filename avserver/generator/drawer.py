@@ -70,14 +70,21 @@ class Drawer:
         self._process.join()
         self._ring.close()
 
+    @property
+    def full(self) -> bool:
+        """Whether IN_FLIGHT frames have not been taken yet."""
+        return self._submitted - self._taken >= IN_FLIGHT
+
     def submit(self, spec: FrameSpec) -> None:
-        """Have a frame drawn. Raises ValueError if IN_FLIGHT of them have not been taken yet."""
-        if self._submitted - self._taken >= IN_FLIGHT:
+        """Have a frame drawn. Raises ValueError if it is full."""
+        if self.full:
             raise ValueError(f"{IN_FLIGHT} frames wait to be taken, no more fit the ring")
         self._submitted += 1
-        # Of a process that has ended, `take` says why.
-        with contextlib.suppress(OSError):
-            self._pipe.send_bytes(b"S" + spec.to_bytes())
+        self._tell(b"S" + spec.to_bytes())
+
+    def forget(self) -> None:
+        """Have the next frame drawn as if it were the first."""
+        self._tell(b"A")
 
     def take(self) -> Frame:
         """Wait for the oldest frame that has not been taken, and return it.
@@ -97,3 +104,8 @@ class Drawer:
         frame = self._ring.numbered(self._taken)
         self._taken += 1
         return frame
+
+    def _tell(self, message: bytes) -> None:
+        # Of a process that has ended, `take` says why.
+        with contextlib.suppress(OSError):
+            self._pipe.send_bytes(message)

@@ -1,9 +1,11 @@
 """FrameSpec to pixels, as fast as the machine allows."""
 
+import copy
 import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from avserver.generator.grading import develop, grade_values
 from avserver.generator.mapping_network import MappingNetwork
 from avserver.generator.mixing import MixedSynthesis, layer_shares
 from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
+from avserver.generator.role import Role
 from avserver.generator.seeds import SeedMixer
 from avserver.generator.strobe import StrobeLimiter
 from avserver.generator.synthesis import make_synthesis
@@ -33,6 +36,19 @@ from avserver.ws_file import read_ws
 Tensor = Any
 
 CLUSTER_PICTURES = 24  # on whose features channels are grouped, those of the first seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a renderer remembers of the pictures before, to go on from there in another process.
+
+    Attributes:
+        previous: the picture that feedback mixes in, (1, H, W, 3) float32 as the network drew it; None if it did not.
+        limiter: what has been shown of late.
+    """
+
+    previous: npt.NDArray[np.float32] | None
+    limiter: StrobeLimiter
 
 
 class Renderer:
@@ -119,6 +135,16 @@ class Renderer:
         """Forget the last picture."""
         self._previous: Tensor = None
         self._limiter.reset()
+
+    @property
+    def memory(self) -> Memory:
+        """The pictures before, as far as the next one may look back at them. Setting it goes on from there."""
+        previous = None if self._previous is None else backend.to_numpy(self._previous)
+        return Memory(previous, copy.deepcopy(self._limiter))
+
+    @memory.setter
+    def memory(self, memory: Memory) -> None:
+        self._previous, self._limiter = memory.previous, copy.deepcopy(memory.limiter)
 
     def warm_up(self) -> None:
         """Draw a first picture, so that the next ones are fast."""
@@ -212,6 +238,23 @@ class Renderer:
             self._limiter.reset()
             return pixels
         return self._limiter(pixels, spec.t_s)
+
+
+def renderer_for(
+    role: Role, size: tuple[int, int] | None, *, wide: str, threads: int, precision: str | None = None
+) -> Renderer:
+    """Return what plays a role. Raises as `Renderer` does."""
+    return Renderer(
+        role.model,
+        bends=role.bends,
+        directions=role.directions,
+        size=size,
+        wide=wide,
+        partner=role.partner,
+        pictures=role.pictures,
+        precision=precision,
+        threads=threads,
+    )
 
 
 def _portrait(seed: int, num_ws: int) -> FrameSpec:

@@ -1,9 +1,10 @@
 """The render worker: the process in which the model lives, and the handle that the show process holds.
 
-Over the pipe, one message a byte string. To the worker: `S` + FrameSpec, `Q` to end. From the worker: `R` the model is
-loaded and the first frame drawn (its graph is compiled), `F` a frame lies in the ring, `E` + a sentence when one frame
-could not be drawn, `X` + a sentence when it cannot work at all. The worker keeps no state that a FrameSpec does
-not bring, but for the last picture that feedback mixes in; one that died is simply started again.
+Over the pipe, one message a byte string. To the worker: `S` + FrameSpec, `A` to forget the picture before, `Q` to end.
+From the worker: `R` the model is loaded and the first frame drawn (its graph is compiled), `F` a frame lies in the
+ring, `E` + a sentence when one frame could not be drawn, `X` + a sentence when it cannot work at all. The worker keeps
+no state that a FrameSpec does not bring, but for the last picture that feedback mixes in; one that died is simply
+started again.
 """
 
 import contextlib
@@ -64,26 +65,19 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         # Imported here: this is where the framework comes in, in this process only.
-        from avserver.generator.renderer import Renderer  # noqa: PLC0415
+        from avserver.generator.renderer import renderer_for  # noqa: PLC0415
 
         ring = FrameRing.attach(settings.ring)
-        role = settings.role
-        renderer = Renderer(
-            role.model,
-            bends=role.bends,
-            directions=role.directions,
-            size=settings.size,
-            wide=settings.wide,
-            partner=role.partner,
-            pictures=role.pictures,
-            threads=settings.threads,
-        )
+        renderer = renderer_for(settings.role, settings.size, wide=settings.wide, threads=settings.threads)
         renderer.warm_up()
     except AvserverError as err:
         pipe.send_bytes(b"X" + str(err).encode())
         return
     pipe.send_bytes(b"R")
-    while (message := pipe.recv_bytes())[:1] == b"S":
+    while (message := pipe.recv_bytes())[:1] != b"Q":
+        if message[:1] == b"A":
+            renderer.reset()
+            continue
         spec = FrameSpec.from_bytes(message[1:])
         try:
             pixels = renderer.render(spec)

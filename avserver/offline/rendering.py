@@ -33,6 +33,8 @@ from avserver.progress import Progress
 from avserver.shaping import Shaper
 from avserver.take.chunks import is_take
 
+MOST_WORKERS = 64  # each has a framework of its own in memory
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
@@ -47,6 +49,7 @@ class Rendering:
         to_s: where it ends; None: with the song.
         still_s: when the picture is seen; None for a film.
         force: write over a file that exists.
+        workers: processes that draw.
 
     Raises ConfigError for what does not fit together, and a file that exists.
     """
@@ -59,8 +62,11 @@ class Rendering:
     to_s: float | None = None
     still_s: float | None = None
     force: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise ConfigError(f"--workers is a number from 1 to {MOST_WORKERS}, got {self.workers}")
         for flag, time_s in (("--from", self.from_s), ("--to", self.to_s), ("--still", self.still_s)):
             if time_s is not None and not 0 <= time_s < math.inf:
                 raise ConfigError(f"{flag} is a number of seconds from 0 on, got {time_s:g}")
@@ -123,7 +129,7 @@ def render(rendering: Rendering, out: TextIO) -> Rendered:
     model = rendering.show.model
     with (
         _performance(rendering) as show,
-        Studio(show.size, threads=model.threads, wide=model.wide) as studio,
+        Studio(show.size, threads=model.threads, wide=model.wide, workers=rendering.workers) as studio,
     ):
         if rendering.still_s is not None:
             return _still(rendering, rendering.still_s, show, studio)
@@ -137,7 +143,7 @@ def _performance(rendering: Rendering) -> SongShow | TakeShow:
 
 
 def _still(rendering: Rendering, still_s: float, show: Performance, studio: Studio) -> Rendered:
-    frame = next(_frames(_frame_at(still_s, show, "--still"), show, studio))
+    frame = next(_frames(_frame_at(still_s, show, "--still"), 1, show, studio))
     Image.fromarray(_shaper(rendering.show)(frame).pixels).save(rendering.output, quality=95)
     return Rendered(1, 1, 1 / show.clock.fps, 0.0, show.bad_packets)
 
@@ -150,7 +156,7 @@ def _film(rendering: Rendering, show: Performance, studio: Studio, out: TextIO) 
         raise ConfigError(f"a film ends after it begins at {rendering.from_s:g} s, got --to {rendering.to_s:g}")
     sound = Soundtrack(show.sound, first / show.clock.fps) if rendering.show.recording.sound else None
     shape = _shaper(rendering.show)
-    frames = (shape(frame) for frame in itertools.islice(_frames(first, show, studio), count))
+    frames = (shape(frame) for frame in _frames(first, count, show, studio))
     # Nothing is written over before there is a picture to write.
     head = next(frames)
     begun_s = time.monotonic()
@@ -173,10 +179,10 @@ def _film(rendering: Rendering, show: Performance, studio: Studio, out: TextIO) 
     return Rendered(film.pictures, count, float(film.pictures / film.fps), took_s, show.bad_packets)
 
 
-def _frames(first: int, show: Performance, studio: Studio) -> Iterator[Frame]:
-    """Draw a show from frame `first` on; what comes before is decided, but not drawn."""
+def _frames(first: int, count: int, show: Performance, studio: Studio) -> Iterator[Frame]:
+    """Draw so many frames of a show from `first` on; what comes before is decided, but not drawn."""
     studio.hire(show.opening)  # its model loads while the song is heard
-    return studio.frames(excerpt(show.shots(), first))
+    return studio.frames(itertools.islice(excerpt(show.shots(), first), count))
 
 
 def _fill(film: Film, frames: Iterable[Frame], sound: "Soundtrack | None", stopped: Callable[[], bool]) -> None:

@@ -1,0 +1,49 @@
+"""A short film by hand: two roles take turns, and for a while pictures look back at those before."""
+
+from pathlib import Path
+
+import numpy as np
+
+from avserver.clock import Tick
+from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, LatentTerm
+from avserver.generator.checkpoint import inspect
+from avserver.generator.role import Role
+from avserver.offline.shots import Shot
+from avserver.offline.studio import Studio
+
+SIZE = (24, 16)
+FPS = 30
+FED_BACK = range(20, 44)
+STROBE_SAFE = range(50, 66)
+BY_THE_OTHER = (*range(30, 36), *range(54, 58))
+FROZEN = (7, 8)
+COUNT = 80
+
+
+def scripted(model: Path) -> list[Shot]:
+    shape = inspect(model).shape
+    role = Role(model.name, model, shape)
+    bent = Role(model.name, model, shape, bends=(BendSlot("b8", "zoom"),))
+    return [_shot(index, bent if index in BY_THE_OTHER else role) for index in range(COUNT)]
+
+
+def _shot(index: int, role: Role) -> Shot:
+    tick = Tick(index, index / FPS)
+    share = index / COUNT
+    spec = FrameSpec(
+        index=index,
+        t_s=tick.t_s,
+        latents=(LatentTerm((0, role.shape.num_ws), (1, 2), (1 - share, share)),),
+        bends=(Bend("b8", "zoom", (0.5,)),) if role.bends else (),
+        # It flashes, too fast to be safe.
+        grade=Grade(opacity=1.0 if index % 4 < 2 else 0.1),
+        feedback=Feedback(0.8, 0.9, 10.0) if index in FED_BACK else Feedback(),
+        strobe_safe=index in STROBE_SAFE,
+    )
+    return Shot(tick, role, None if index in FROZEN else spec, 1.0, blackout=False)
+
+
+def film(shots: list[Shot], studio: Studio) -> np.ndarray:
+    frames = list(studio.frames(shots))
+    assert [frame.index for frame in frames] == [shot.tick.index for shot in shots]
+    return np.stack([frame.pixels for frame in frames])
