@@ -1,6 +1,7 @@
 """`avserver doctor`: what works on this machine."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -16,4 +17,6 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 def _doctor(arguments: argparse.Namespace) -> int:
     from avserver.doctor.examination import doctor
 
+    # What outputs warn of stands in the table.
+    logging.getLogger("avserver.outputs").setLevel(logging.ERROR)
     return doctor(arguments.show, quick=arguments.quick, as_json=arguments.json, out=sys.stdout)

@@ -11,6 +11,7 @@ class State(StrEnum):
     """How something is."""
 
     OK = "ok"
+    WANTING = "wanting"  # a show plays with it, but not all as it wants
     MISSING = "missing"  # it is not here; a show may do without
     BROKEN = "broken"  # it is here, and does not work
 
@@ -31,7 +32,7 @@ class Check:
     Attributes:
         name: what is looked at.
         look: finds out; may raise whatever it likes.
-        needed: whether a show cannot play unless it is ok.
+        needed: whether a show cannot play while it is missing or broken.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Row:
     @property
     def prevents(self) -> bool:
         """Whether no show can play because of it."""
-        return self.check.needed and self.finding.state is not State.OK
+        return self.check.needed and self.finding.state in (State.MISSING, State.BROKEN)
 
     def to_plain(self) -> dict[str, str | bool]:
         """Return it as plain data, for machines."""

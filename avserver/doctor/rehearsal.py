@@ -10,7 +10,9 @@ from avserver.config import Show
 from avserver.doctor.finding import Check, Finding, State
 from avserver.doctor.trial import try_out
 from avserver.errors import UserError
-from avserver.outputs.settings import kind_of
+from avserver.outputs.settings import OutputSettings, SharedMemorySettings
+from avserver.pixel_format import BYTES_PER_PIXEL
+from avserver.shape import Shape
 
 # ruff: noqa: PLC0415  (a package that is missing is to be told by the check that needs it)
 
@@ -27,7 +29,7 @@ def rehearsal_checks(show: Show, *, quick: bool) -> list[Check]:
         Check("model", lambda: _model(show), needed=True),
         Check("mapping", lambda: _mapping(show), needed=True),
         *_port_checks(show),
-        *_zeromq_checks(show),
+        *_output_checks(show),
     ]
     if _SHARED_MEMORY.is_dir():
         checks.append(Check("shared memory", lambda: _memory(show), needed=True))
@@ -99,29 +101,36 @@ def _port(name: str, host: str, port: int, kind: socket.SocketKind, choose: str)
     return look
 
 
-def _zeromq_checks(show: Show) -> list[Check]:
-    """Open what frames are published by. Other outputs are tried again as long as they fail; a show plays on."""
+def _output_checks(show: Show) -> list[Check]:
+    """Open the outputs, without a frame: no stream goes out. One that only fails is tried again; a show plays on."""
 
-    def check(name: str) -> Finding:
+    def check(name: str, settings: OutputSettings) -> Finding:
         from avserver.outputs.catalogue import Stage, make_output
 
-        output = make_output(outputs[name], name, Stage(show.frame.fps, *(show.frame.size or (16, 16))))
         try:
-            with output:
-                return Finding(State.OK, f"{output.where} is free")
+            with make_output(settings, name, Stage(show.frame.fps, *_size_or_small(show))) as output:
+                if output.error:
+                    return Finding(State.WANTING, output.error, "a show plays on without it, and tries it again")
+                return Finding(State.OK, output.where)
         except UserError as err:
-            return Finding(State.BROKEN, str(err))
+            return Finding(State.BROKEN, str(err), "a show does not start: mend it, or take it out of the show file")
 
-    outputs = {name: settings for name, settings in show.outputs if kind_of(settings) == "zeromq"}
-    return [Check(f"output {name}", functools.partial(check, name), needed=True) for name in outputs]
+    return [
+        Check(f"output {name}", functools.partial(check, name, settings), needed=True)
+        for name, settings in show.outputs
+    ]
 
 
 def _memory(show: Show) -> Finding:
     from avserver.frame_ring import SLOTS
 
     width_px, height_px = _size(show)
-    rings = _WORKERS + sum(kind_of(settings) == "shared_memory" for _, settings in show.outputs)
-    needed, free = rings * SLOTS * width_px * height_px * 4, shutil.disk_usage(_SHARED_MEMORY).free
+    frames = _WORKERS * width_px * height_px * BYTES_PER_PIXEL["RGB8"]
+    for _, settings in show.outputs:
+        if isinstance(settings, SharedMemorySettings):
+            shape = settings.shape or Shape(width_px, height_px)
+            frames += shape.width_px * shape.height_px * BYTES_PER_PIXEL[settings.format]
+    needed, free = SLOTS * frames, shutil.disk_usage(_SHARED_MEMORY).free
     found = f"{free / _MB:.0f} MB free in {_SHARED_MEMORY}, the show needs {needed / _MB:.0f}"
     if needed < free:
         return Finding(State.OK, found)
@@ -137,7 +146,9 @@ def _speed(show: Show) -> Finding:
     found = f"{ran['fps']:.0f} frames a second at {width_px}x{height_px} px ({ran['precision']})"
     if ran["fps"] >= show.frame.fps:
         return Finding(State.OK, found)
-    return Finding(State.OK, f"{found}, wanted are {show.frame.fps:g}", "choose a smaller model, a lower fps, or a GPU")
+    return Finding(
+        State.WANTING, f"{found}, wanted are {show.frame.fps:g}", "choose a smaller model, a lower fps, or a GPU"
+    )
 
 
 def _size(show: Show) -> tuple[int, int]:
@@ -146,3 +157,11 @@ def _size(show: Show) -> tuple[int, int]:
 
     resolution = Repertoire([show.model.path]).config(0).resolution
     return show.frame.size or (resolution, resolution)
+
+
+def _size_or_small(show: Show) -> tuple[int, int]:
+    """Return the size of the frames, or a small one where the model cannot be read, which its own check tells."""
+    try:
+        return _size(show)
+    except UserError:
+        return 16, 16

@@ -3,20 +3,25 @@
 import functools
 import importlib
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avserver.config import Show
 from avserver.doctor.finding import Check, Finding, State
 from avserver.errors import AvserverError, ConfigError
+from avserver.outputs.settings import NdiSettings, OutputSettings, SpoutSettings, SyphonSettings, kind_of
 
 if TYPE_CHECKING:
     from avserver.audio.devices import Devices
+    from avserver.frame import Frame
 
 # ruff: noqa: PLC0415  (a package that is missing is to be told by the check that needs it)
 
 _CAMERAS = Path("/sys/devices/virtual/video4linux")
-_NDI_PATIENCE_S = 2.0
+# What a frame is sent by, and how it looks.
+_NAME, _SIDE_PX = "avserver doctor", 64
+_PATIENCE_S = 2.0
 
 
 def surroundings_checks(show: Show) -> list[Check]:
@@ -25,10 +30,10 @@ def surroundings_checks(show: Show) -> list[Check]:
         Check("audio inputs (PortAudio)", lambda: _portaudio(_devices())),
         Check("audio inputs (JACK)", lambda: _jack(_devices())),
         Check("MIDI", lambda: _midi(show.midi.backend)),
-        Check("Ableton Link", lambda: _package("link", "link", "without it MIDI clock or a tap gives the tempo")),
-        Check("NDI", _ndi),
-        Check("Spout", lambda: _made_with("win32", "Windows", "spout")),
-        Check("Syphon", lambda: _made_with("darwin", "macOS", "syphon")),
+        Check("Ableton Link", _link),
+        Check("NDI", lambda: _ndi(_ndi_settings(show))),
+        Check("Spout", lambda: _takes_a_frame("win32", "Windows", SpoutSettings(sender=_NAME))),
+        Check("Syphon", lambda: _takes_a_frame("darwin", "macOS", SyphonSettings(server=_NAME))),
         Check("camera (v4l2loopback)", _v4l2loopback),
     ]
 
@@ -64,49 +69,74 @@ def _midi(backend: str) -> Finding:
     return Finding(State.OK, ", ".join(found.names.inputs) or "no controller is plugged in")
 
 
-def _package(module: str, extra: str, without: str = "") -> Finding:
-    """Import what an extra brings, or what is made with it."""
-    advice = f"pip install avserver[{extra}]" + (f"; {without}" if without else "")
+def _link() -> Finding:
     try:
-        importlib.import_module(module)
+        importlib.import_module("link")
     except ImportError as err:
+        advice = "pip install avserver[link]; without it MIDI clock or a tap gives the tempo"
         return Finding(State.MISSING, str(err), advice)
     return Finding(State.OK, "can be imported")
 
 
-def _made_with(platform: str, system: str, extra: str) -> Finding:
-    """Look at an output that one system has; `platform` is as in sys.platform."""
+def _takes_a_frame(platform: str, system: str, settings: OutputSettings) -> Finding:
+    """Send a frame to an output that one system has; `platform` is as in sys.platform."""
     if sys.platform != platform:
         return Finding(
             State.MISSING, f"{system} alone has it", "to other machines, and here, NDI and ZeroMQ do the same"
         )
-    return _package(f"avserver.outputs.{extra}", extra)
+    from avserver.outputs.catalogue import Stage, make_output
+
+    try:
+        output = make_output(settings, kind_of(settings), Stage(30.0, _SIDE_PX, _SIDE_PX))
+    except ConfigError as err:
+        return Finding(State.MISSING, str(err), f"pip install avserver[{kind_of(settings)}]")
+    with output:
+        output.send(_grey())
+        end_s = time.monotonic() + _PATIENCE_S
+        while not output.sent + output.failed and time.monotonic() < end_s:
+            time.sleep(0.01)
+        if output.error:
+            return Finding(State.BROKEN, output.error, "install the newest driver of the graphics card")
+        if not output.sent:
+            return Finding(State.BROKEN, f"it does not take a frame within {_PATIENCE_S:g} s")
+    return Finding(State.OK, "takes frames")
 
 
-def _ndi() -> Finding:
+def _grey() -> "Frame":
+    import numpy as np
+
+    from avserver.frame import Frame
+
+    return Frame(pixels=np.full((_SIDE_PX, _SIDE_PX, 3), 128, np.uint8), index=0, t_s=0.0)
+
+
+def _ndi_settings(show: Show) -> NdiSettings:
+    """Return how NDI is to be started: it reads one configuration in a process, that of the show if there is one."""
+    own = next((settings for _, settings in show.outputs if isinstance(settings, NdiSettings)), NdiSettings())
+    return NdiSettings(source=_NAME, fps=30.0, discovery=own.discovery, config_dir=own.config_dir)
+
+
+def _ndi(settings: NdiSettings) -> Finding:
     """Send a picture to a receiver of this machine; see whether the network would have found its source too."""
     from avserver.outputs.ndi_runtime import INSTALL, start_ndi
 
     try:
-        start_ndi()
+        start_ndi(discovery=settings.discovery, config_dir=settings.config_dir)
     except ConfigError as err:
         return Finding(State.MISSING, str(err), INSTALL)
-    import numpy as np
-
-    from avserver.frame import Frame
+    frame = _grey()
     from avserver.outputs.ndi import NdiOutput
     from avserver.outputs.ndi_receiver import NdiReceiver
-    from avserver.outputs.settings import NdiSettings
 
-    with NdiOutput(NdiSettings(source="avserver doctor", fps=30.0), "ndi", 30.0) as output:
-        output.send(Frame(pixels=np.full((64, 64, 3), 128, np.uint8), index=0, t_s=0.0))
+    with NdiOutput(settings, "ndi", 30.0) as output:
+        output.send(frame)
         if output.error:
             return Finding(State.BROKEN, output.error)
-        with NdiReceiver(output.source, patience_s=_NDI_PATIENCE_S) as receiver:
-            if receiver.receive(_NDI_PATIENCE_S) is None:
+        with NdiReceiver(output.source, patience_s=_PATIENCE_S) as receiver:
+            if receiver.receive(_PATIENCE_S) is None:
                 return Finding(State.BROKEN, "no frame arrives", "let TCP 5960 and up through the firewall")
         try:
-            NdiReceiver(output.source, address="", patience_s=_NDI_PATIENCE_S).close()
+            NdiReceiver(output.source, address="", patience_s=_PATIENCE_S).close()
         except AvserverError:
             return Finding(
                 State.MISSING,

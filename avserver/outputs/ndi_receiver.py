@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avserver.errors import AvserverError
-from avserver.outputs.ndi_runtime import start_ndi
+from avserver.outputs.ndi_runtime import running_ndi
 
 _LOOK_EVERY_MS = 100
 
@@ -46,7 +46,7 @@ class NdiReceiver:
     def __init__(
         self, name: str, *, groups: str = "", address: str = "127.0.0.1", rgb: bool = False, patience_s: float = 5.0
     ) -> None:
-        self._ndi = ndi = start_ndi()
+        self._ndi = ndi = running_ndi()
         finding, receiving = ndi.FindCreate(), ndi.RecvCreateV3()
         if address:
             finding.extra_ips = address

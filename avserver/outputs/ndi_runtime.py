@@ -42,6 +42,11 @@ def start_ndi(*, discovery: str = "", config_dir: str = "") -> ModuleType:
     return ndi
 
 
+def running_ndi() -> ModuleType:
+    """Return NDIlib as it was started, or started as it comes. Raises ConfigError if NDI cannot be had here."""
+    return next(iter(_started.values()), None) or start_ndi()
+
+
 def _ndilib() -> ModuleType:
     try:
         import NDIlib  # noqa: PLC0415  (an extra)

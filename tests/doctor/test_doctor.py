@@ -36,13 +36,13 @@ def doctor(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, {row["check"]: row for row in plain["checks"]}
 
 
-def show_file(folder: Path, model: Path, **ports: int) -> Path:
+def show_file(folder: Path, model: Path, more: str = "", **ports: int) -> Path:
     path = folder / "show.toml"
     path.write_text(
         f'[model]\npath = "{model}"\n[audio]\nsource = "none"\n[midi]\nenabled = false\n'
         f"[osc]\nport = {ports.get('osc') or free_port()}\n[oscquery]\nport = {free_port()}\n"
         f"[preview]\nport = {ports.get('preview') or free_port()}\n"
-        f'[zeromq]\naddress = "ipc://{folder}/frames"\n'
+        f'[zeromq]\naddress = "ipc://{folder}/frames"\n{more}'
     )
     return path
 
@@ -53,11 +53,17 @@ def states(rows: Mapping[str, Any]) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_a_show_that_can_play(tmp_path: Path, tiny_model: Path) -> None:
-    code, rows = doctor(str(show_file(tmp_path, tiny_model)))
+    camera = '[[output]]\nkind = "v4l2"\nname = "camera"\ndevice = "/dev/nowhere"\n'
+    wall = '[[output]]\nkind = "shared_memory"\nname = "wall"\nmemory = "doctored"\nwidth_px = 4000\nheight_px = 1000\n'
+    code, rows = doctor(str(show_file(tmp_path, tiny_model, camera + wall)))
     needed = {name: row["state"] for name, row in rows.items() if row["needed"]}
+    assert needed.pop("output camera") == "wanting"
+    assert needed.pop("speed") in ("ok", "wanting"), rows
     assert set(needed.values()) == {"ok"}, rows
     assert code == 0
-    assert {"Python", "framework", "model", "port of OSC (UDP)", "output zeromq", "speed"} <= set(needed)
+    assert {"Python", "framework", "model", "port of OSC (UDP)", "output zeromq", "output wall"} <= set(needed)
+    assert rows["shared memory"]["found"].endswith("the show needs 36")  # MB: three slots of 12
+    assert "there is no /dev/nowhere; load the kernel module" in rows["output camera"]["found"]
     assert "frames a second at 16x16 px" in rows["speed"]["found"]
     assert {"GPU", "MIDI", "NDI", "Ableton Link", "encoder libx264"} <= set(rows)
     assert not (tmp_path / "frames").exists()
@@ -69,11 +75,14 @@ def test_what_prevents_a_show_is_told(tmp_path: Path) -> None:
     model.write_bytes(b"not a model")
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        code, rows = doctor("--quick", str(show_file(tmp_path, model, preview=port)), **NO_FRAMEWORK)
+        mjpeg = f'[[output]]\nkind = "mjpeg"\nport = {port}\n'
+        code, rows = doctor("--quick", str(show_file(tmp_path, model, mjpeg, preview=port)), **NO_FRAMEWORK)
     assert code == 1
     assert states(rows).items() >= {"model": "broken", "port of preview (TCP)": "broken", "mapping": "ok"}.items()
     assert "broken.safetensors" in rows["model"]["found"]
     assert f"preview port {port} on 127.0.0.1 is in use" in rows["port of preview (TCP)"]["found"]
+    assert rows["output mjpeg"]["state"] == "broken"
+    assert f"MJPEG port {port} on 127.0.0.1 is in use" in rows["output mjpeg"]["found"]
     assert "--preview-port" in rows["port of preview (TCP)"]["advice"]
     assert "Unable to import backend : nope" in rows["framework"]["found"]
     assert "KERAS_BACKEND" in rows["framework"]["advice"]

@@ -11,6 +11,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from avserver.config import Show
+from avserver.doctor.finding import Finding, State, examine
+from avserver.doctor.surroundings import surroundings_checks
 from avserver.errors import ConfigError
 from avserver.frame import Frame
 from avserver.outputs.catalogue import Stage, make_output
@@ -152,6 +155,30 @@ def send(output: Output, seed: int = 1) -> None:
     while output.sent + output.failed == before:
         assert time.monotonic() < end_s
         time.sleep(0.001)
+
+
+def doctor(name: str) -> Finding:
+    return next(examine(check).finding for check in surroundings_checks(Show()) if check.name == name)
+
+
+def test_the_doctor_sends_a_frame_by_spout(spout: type[SpoutSender], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor("Spout") == Finding(State.OK, "takes frames")
+    assert [sender.name for sender in spout.made] == ["avserver doctor"]
+    spout.takes = False
+    assert doctor("Spout").state is State.BROKEN
+    assert "does not take the frame" in doctor("Spout").found
+    assert all(sender.released for sender in spout.made)
+    monkeypatch.delitem(sys.modules, "avserver.outputs.spout")
+    monkeypatch.setitem(sys.modules, "SpoutGL", None)
+    missing = doctor("Spout")
+    assert (missing.state, missing.advice) == (State.MISSING, "pip install avserver[spout]")
+
+
+def test_the_doctor_sends_a_frame_by_syphon(metal: type[SyphonMetalServer]) -> None:
+    assert doctor("Syphon") == Finding(State.OK, "takes frames")
+    metal.trouble = RuntimeError("No Metal device is available")
+    broken = doctor("Syphon")
+    assert (broken.state, broken.found) == (State.BROKEN, "No Metal device is available")
 
 
 def test_spout_sends_upright_rgba(spout: type[SpoutSender]) -> None:
