@@ -22,6 +22,7 @@ from avserver.server_process import ServerProcess
 
 FOLDER = Path(__file__).parents[2] / "clients" / "touchdesigner"
 TOP, CHOP = FOLDER / "script_top_callbacks.py", FOLDER / "script_chop_callbacks.py"
+KNOBS = FOLDER / "script_knobs_callbacks.py"
 
 
 @pytest.fixture(autouse=True)
@@ -369,3 +370,41 @@ def test_a_real_server(top, tiny_model, tmp_path):
         server.osc.send("/output/blackout", 1)
         cook_until(top, lambda: bool(top.module.info(top)["flags"] & Flags.BLACKOUT))
         assert (top.errors, top.texture[..., :3].max()) == ([], 0)
+
+
+def test_every_parameter_of_a_server_is_a_knob_and_its_channel_turns_it(tiny_model, tmp_path):
+    arguments = ["--model", str(tiny_model), "--audio", "none"]
+    knobs = ScriptChop(KNOBS)
+    knobs.module.PATIENCE_S = 60.0
+    knobs.setup()
+    knobs.cook()
+    assert knobs.warnings == ["press Read while avserver is running"]
+    with ServerProcess(arguments, log=tmp_path / "log", oscquery=True) as server:
+        server.wait_for_osc()
+        server.osc.send("/noise/strength", 0.75)
+        assert server.osc.ask("/sync", 1, answer="/synced", timeout_s=20.0) == [1]
+        knobs.par.Server.val = f"http://127.0.0.1:{server.oscquery}/"
+        knobs.pulse("Read")
+        knobs.pulse("Read")
+        knobs.cook()
+        assert (knobs.errors, knobs.warnings) == ([], [])
+        listed = subprocess.run(
+            [sys.executable, "-m", "avserver", "params", "--json"], capture_output=True, text=True, check=True
+        )
+        table = {param["address"]: param for param in json.loads(listed.stdout)}
+        seeds = {address for address, param in table.items() if param["kind"] == "int" and param["maximum"] >= 2**31}
+        missing = {address for address in table if f"avserver{address}" not in knobs.channels}
+        assert missing == seeds
+        assert knobs.channels["avserver/noise/strength"] == [0.75]
+        assert knobs.channels["avserver/panic"] == [0.0]
+        by_label = {par.label: par for par in knobs.customPars}
+        by_label["/noise/strength"].val = 99.0
+        by_label["/output/blackout"].val = True
+        source = by_label["/tempo/source"]
+        source.val = source.menuNames[-1]
+        knobs.cook()
+        for address in ("/noise/strength", "/output/blackout", "/tempo/source"):  # as an OSC Out CHOP does
+            server.osc.send(address, float(knobs.channels[f"avserver{address}"][0]))
+        addresses = ("/noise/strength", "/output/blackout", "/tempo/source")
+        values = [server.osc.ask(address, timeout_s=20.0) for address in addresses]
+        assert values == [[table["/noise/strength"]["maximum"]], [1], [len(table["/tempo/source"]["choices"]) - 1]]

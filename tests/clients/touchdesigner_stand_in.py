@@ -7,7 +7,7 @@ cooking), this refuses everything else. It draws nothing, and was never compared
 import itertools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -40,15 +40,35 @@ class AbsTime:
 class Par:
     """A parameter (Par Class)."""
 
-    def __init__(self, owner: "Operator", name: str, style: str) -> None:
+    menuNames: Sequence[str] = ()  # noqa: N815
+    menuLabels: Sequence[str] = ()  # noqa: N815
+    min: float = 0.0
+    max: float = 1.0
+    normMin: float = 0.0  # noqa: N815
+    normMax: float = 1.0  # noqa: N815
+    clampMin = False  # noqa: N815
+    clampMax = False  # noqa: N815
+
+    def __init__(self, owner: "Operator", name: str, style: str, label: str | None) -> None:
         if not re.fullmatch("[A-Z][a-z0-9]*", name):
             raise ValueError(f"custom parameters begin with a capital, and go on without any: {name!r}")
-        self.owner, self.name, self.style = owner, name, style
-        self.val: Any = None
+        self.owner, self.name, self.style, self.label = owner, name, style, label or name
+        self.val: Any = 0 if style in ("Float", "Int", "Toggle", "Momentary") else None
         self.default: Any = None
 
+    @property
+    def isMenu(self) -> bool:  # noqa: N802
+        return self.style == "Menu"
+
+    @property
+    def menuIndex(self) -> int:  # noqa: N802
+        return list(self.menuNames).index(self.val)
+
     def eval(self) -> Any:
-        return self.val
+        if self.style not in ("Float", "Int"):
+            return self.val
+        low, high = self.min if self.clampMin else self.val, self.max if self.clampMax else self.val
+        return max(low, min(high, self.val))
 
 
 class ParCollection:
@@ -69,32 +89,58 @@ class ParCollection:
     def add(self, par: Par) -> None:
         self._pars[par.name] = par
 
+    def remove(self, name: str) -> None:
+        del self._pars[name]
+
+    def all(self) -> list[Par]:
+        return list(self._pars.values())
+
 
 class Page:
     """A page of custom parameters (Page Class): each method returns a group of one."""
 
-    def __init__(self, owner: "Operator") -> None:
+    def __init__(self, owner: "Operator", name: str) -> None:
         self._owner = owner
+        self._names: list[str] = []
+        self.name = name
 
-    def _append(self, name: str, style: str) -> tuple[Par]:
-        par = Par(self._owner, name, style)
+    def _append(self, name: str, style: str, label: str | None) -> tuple[Par]:
+        par = Par(self._owner, name, style, label)
         self._owner.par.add(par)
+        self._names.append(name)
         return (par,)
 
+    def destroy(self) -> None:
+        self._owner.customPages.remove(self)
+        for name in self._names:
+            self._owner.par.remove(name)
+
     def appendStr(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
-        return self._append(name, "Str")
+        return self._append(name, "Str", label)
 
     def appendFile(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
-        return self._append(name, "File")
+        return self._append(name, "File", label)
 
     def appendToggle(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
-        return self._append(name, "Toggle")
+        return self._append(name, "Toggle", label)
 
     def appendPulse(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
-        return self._append(name, "Pulse")
+        return self._append(name, "Pulse", label)
+
+    def appendMomentary(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
+        return self._append(name, "Momentary", label)
+
+    def appendFloat(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
+        return self._append(name, "Float", label)
+
+    def appendInt(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
+        return self._append(name, "Int", label)
+
+    def appendMenu(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
+        return self._append(name, "Menu", label)
 
     def appendTOP(self, name: str, label: str | None = None) -> tuple[Par]:  # noqa: N802
-        return self._append(name, "TOP")
+        return self._append(name, "TOP", label)
 
 
 _ids = itertools.count(1)
@@ -110,6 +156,7 @@ class Operator:
     def __init__(self, callbacks: Path) -> None:
         self.id = next(_ids)
         self.par = ParCollection()
+        self.customPages: list[Page] = []
         module = load(callbacks)
         self.par.__dict__["callbacks"] = SimpleNamespace(eval=lambda: SimpleNamespace(module=module))
         self.module = module
@@ -118,7 +165,15 @@ class Operator:
         self._cooking = False
 
     def appendCustomPage(self, name: str) -> Page:  # noqa: N802
-        return Page(self)
+        found = next((page for page in self.customPages if page.name == name), None)
+        if found is None:
+            found = Page(self, name)
+            self.customPages.append(found)
+        return found
+
+    @property
+    def customPars(self) -> list[Par]:  # noqa: N802
+        return self.par.all()
 
     def addError(self, message: str) -> None:  # noqa: N802
         self._must_be_cooking()
