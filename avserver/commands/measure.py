@@ -3,8 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avserver.errors import ConfigError
+
+if TYPE_CHECKING:
+    from avserver.bench.report import Report
 
 
 def add_watch(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +75,14 @@ def _bench(arguments: argparse.Namespace) -> int:
     _in_range("--frames", arguments.frames, 3, 100_000)
     _in_range("--threads", arguments.threads, 1, 256)
     _in_range("--swaps", arguments.swaps, 1, 10_000)
+    try:
+        _measure(arguments, report)
+    finally:  # what was measured before a part failed, or somebody stopped it, was measured
+        report.write(sys.stdout, as_json=arguments.json)
+    return 0
+
+
+def _measure(arguments: argparse.Namespace, report: "Report") -> None:
     if arguments.what == "generator":
         from avserver.bench.generator import bench_generator
 
@@ -103,8 +115,6 @@ def _bench(arguments: argparse.Namespace) -> int:
         from avserver.bench.show import bench_show
 
         bench_show(report, duration_s=arguments.duration, model=arguments.model)
-    report.write(sys.stdout, as_json=arguments.json)
-    return 0
 
 
 def _in_range(flag: str, value: float, low: float, high: float) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from avserver.bench import recording
 from avserver.bench.recording import measure_killed_show, measure_numbered, measure_recorded_show
 from avserver.bench.report import Report
+from avserver.cli import main
 
 
 def test_numbered_pictures_are_found_in_their_places(tmp_path: Path) -> None:
@@ -27,3 +29,16 @@ def test_shows_that_record_themselves_are_measured(tiny_model: Path, tmp_path: P
     assert figures["pictures in the file"] == round(30 * figures["seconds, by its own count"]) > 0
     figures = report.figures["killed in the middle"]
     assert figures["pictures in the file (s)"] > figures["recorded until shortly before (s)"] - 1.0
+
+
+def test_figures_are_written_even_if_a_later_part_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def one_part_fails(report: Report, **_: object) -> None:
+        report.add("first part", "dropped", 0)
+        raise RuntimeError("the second part failed")
+
+    monkeypatch.setattr(recording, "bench_recording", one_part_fails)
+    with pytest.raises(RuntimeError, match="second part"):
+        main(["bench", "record", "--json"])
+    assert '"dropped": 0' in capsys.readouterr().out
