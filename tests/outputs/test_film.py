@@ -81,6 +81,26 @@ def test_while_no_picture_is_drawn_the_film_goes_on(tmp_path: Path) -> None:
     assert read_back(tmp_path / "film.mkv").numbers == [*range(10), *[9] * 70, *range(80, 90)]
 
 
+@pytest.mark.parametrize(("name", "filled"), [("film.mp4", 0), ("film.mkv", 0), ("film.mov", 390)])
+def test_what_is_missing_for_long_is_not_encoded_and_all_else_keeps_its_time(
+    name: str, filled: int, tmp_path: Path
+) -> None:
+    show = Played((14.0,))
+    take = None
+    for index in range(430):  # 13 of its 14 s are missing
+        frame = show.next()
+        take = take or Take(film_at(tmp_path / name), show.sound, frame)
+        if index < 10 or index >= 400:
+            take.add(frame)
+    assert take is not None
+    take.finish()
+    seen = read_back(tmp_path / name)
+    assert seen.numbers == [*range(10), *[9] * filled, *[index % 256 for index in range(400, 430)]]
+    assert seen.times_s[10:] == pytest.approx(np.arange(10 if filled else 400, 430) / FPS, abs=1e-3)
+    assert np.allclose(seen.clicks_s, [14.0], atol=2e-3)
+    assert np.allclose(seen.flashes_s, [421 / FPS], atol=1 / FPS)
+
+
 def test_a_film_has_a_rate_of_its_own(tmp_path: Path) -> None:
     take_of(tmp_path / "half.mkv", Played(), 40, fps=15)
     take_of(tmp_path / "double.mkv", Played(), 10, fps=60)

@@ -88,7 +88,7 @@ class Film:
         burst: the most bytes that are written at once.
 
     Attributes:
-        pictures: how many there are so far.
+        pictures: how many places there are so far.
         bytes: how many were written.
 
     Raises ConfigError if the encoder does not work on this machine, or not with these settings.
@@ -165,6 +165,13 @@ class Film:
             return
         for _ in range(times):
             self._encode_last()
+
+    def leave_out(self, times: int) -> None:
+        """Leave so many places empty: the last picture is shown for longer, and nothing is encoded."""
+        if self._encoder.alone:
+            self.repeat(times)
+        else:
+            self.pictures += times
 
     def add_sound(self, samples: Samples) -> None:
         """Add the next samples: (n,) float32 at SOUND_RATE_HZ."""

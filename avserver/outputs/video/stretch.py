@@ -15,6 +15,9 @@ from avserver.outputs.video.film import Film
 # How far new pictures may lag behind the show before repeated ones stand in for them: longer than any picture takes to
 # be drawn, so that what is merely late keeps its place.
 AWAY_S = 1.0
+# More than that is not made good by encoding the last picture again and again: so much is missing where a machine is
+# too slow to encode at all, and the more it made good, the further it would fall behind.
+_MADE_GOOD_S = 10.0
 
 
 def exact_rate(fps: float) -> Fraction:
@@ -26,7 +29,8 @@ class Stretch:
     """Puts frames into a film where their show time belongs, and repeats the last one where there is none.
 
     No picture is moved by what comes late, is left out or comes twice: picture n of the film is what the show showed
-    n / fps seconds after the first. Sound is that of the same time, silence where there is none.
+    n / fps seconds after the first. Where many seconds are missing the one before is shown for so long. Sound is that of
+    the same time, silence where there is none.
 
     Args:
         film: to be made; `finish` finishes it.
@@ -58,7 +62,8 @@ class Stretch:
         if missing < 0:
             return 0
         if self._film.pictures:
-            self._film.repeat(missing)
+            fill = self._film.repeat if missing <= _MADE_GOOD_S * self._film.fps else self._film.leave_out
+            fill(missing)
         self._film.add_picture(frame.pixels)
         self._add_sound()
         return missing
