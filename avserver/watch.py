@@ -144,7 +144,7 @@ def summary(status: Status, *, onsets_per_s: float | None) -> list[str]:
         *([f"then {status['next_model']}"] if status.get("next_model") else []),
         *(str(status[name]) for name in ("model_error", "tempo_error") if status.get(name)),
     ]
-    out = [*_outputs(status), *_recording(status)]
+    out = [*_outputs(status), *_recording(status, "record", "recording"), *_recording(status, "take", "take")]
     return [" · ".join(line) for line in (frames, heard, out) if line]
 
 
@@ -166,14 +166,15 @@ def _outputs(status: Status) -> list[str]:
     return [f"{playing} of {len(states)} outputs play", *others]
 
 
-def _recording(status: Status) -> list[str]:
-    """Say how long the recording is and how large, if there is one, or why it is none."""
-    state, seconds, size = (status.get(f"record.{name}") for name in ("state", "seconds", "bytes"))
+def _recording(status: Status, root: str, noun: str) -> list[str]:
+    """Say how long the recording is and how large, if there is one, or why it is none; `noun` is what it is called."""
+    state, seconds, size = (status.get(f"{root}.{name}") for name in ("state", "seconds", "bytes"))
     if state == "failed":
-        return [f"recording failed: {status.get('record.error', '')}"]
+        return [f"{noun} failed: {status.get(f'{root}.error', '')}"]
     if state in (None, "idle") or not isinstance(seconds, (int, float)) or not isinstance(size, (int, float)):
         return []
-    return [f"{state} {seconds:.0f} s, {size / 1e6:.1f} MB"]
+    doing = noun if state == "recording" else f"{state} {noun}" if root == "take" else state
+    return [f"{doing} {seconds:.0f} s, {size / 1e6:.1f} MB"]
 
 
 def _led_by(status: Status) -> str:

@@ -193,5 +193,7 @@ def test_outputs_that_fail_say_why_and_a_recording_how_long_it_is() -> None:
     )
     status |= {"record.state": "failed", "record.error": "no space left"}
     assert summary(status, onsets_per_s=None)[-1].endswith(" · recording failed: no space left")
-    status["record.state"] = "idle"
+    status |= {"record.state": "idle", "take.state": "recording", "take.seconds": 61.2, "take.bytes": 412_345}
+    assert summary(status, onsets_per_s=None)[-1].endswith("no such host · take 61 s, 0.4 MB")
+    status["take.state"] = "idle"
     assert summary(status, onsets_per_s=None)[-1] == "1 of 2 outputs play · wall.left is failing: no such host"

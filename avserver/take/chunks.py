@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,20 +26,19 @@ _LONGEST_HEADER = 1 << 20
 
 
 class ChunkWriter:
-    """Appends to a new file of a take; after `flush` all of it outlives this process.
+    """Appends to a new file of a take; after `flush` all of it outlives this process. All methods may raise OSError.
 
     Args:
-        file: open for writing, empty.
+        file: open for writing, empty, unbuffered.
         header: what the first line says beside the version.
     """
 
-    def __init__(self, file: BinaryIO, header: dict[str, object]) -> None:
+    def __init__(self, file: RawIOBase, header: dict[str, object]) -> None:
         self._file = file
         self._zlib = zlib.compressobj(9)
         self._compressed = bytearray()
-        self._file.write(json.dumps({MAGIC: VERSION, **header}).encode() + b"\n")
-        self._file.flush()
-        self.bytes = self._file.tell()
+        self.bytes = 0
+        self._append(json.dumps({MAGIC: VERSION, **header}).encode() + b"\n")
 
     def line(self, plain: dict[str, object]) -> None:
         """Append a record; it is in the file after the next `flush`."""
@@ -54,15 +54,20 @@ class ChunkWriter:
         self._compressed += self._zlib.flush(zlib.Z_SYNC_FLUSH)
         self._chunk(LINES, bytes(self._compressed))
         self._compressed.clear()
-        self._file.flush()
 
     def close(self) -> None:
         """Close the file as it is: what was not flushed is not in it."""
         self._file.close()
 
     def _chunk(self, kind: bytes, payload: bytes) -> None:
-        self._file.write(_HEAD.pack(kind, len(payload), zlib.crc32(payload)) + payload)
-        self.bytes += _HEAD.size + len(payload)
+        self._append(_HEAD.pack(kind, len(payload), zlib.crc32(payload)) + payload)
+
+    def _append(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            written = self._file.write(left) or 0
+            self.bytes += written
+            left = left[written:]
 
 
 @dataclass(frozen=True, slots=True)

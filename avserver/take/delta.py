@@ -9,7 +9,7 @@ _SAME = object()
 
 
 def delta(before: Plain, after: Plain) -> Plain:
-    """Return what `patched` makes `after` of `before` by. {} changes nothing.
+    """Return what `patched` makes `after` of `before`, a dict or a list, by. {} changes nothing.
 
     Of dicts, and of lists of the same length, it is a dict of what changed, by key or by place;
     all else is replaced as a whole. Keys never vanish, and a list never becomes a dict.

@@ -41,7 +41,7 @@ class TakeWriter:
             "began_unix_s": time.time(),
             "show": {**show},
         }
-        self._file = ChunkWriter(path.open("wb" if overwrite else "xb"), header)
+        self._file = ChunkWriter(path.open("wb" if overwrite else "xb", buffering=0), header)
         self._scribe = Scribe(self._file)
         self._hashes = _Hashes()
         self._fps = float(str(show["fps"]))

@@ -104,7 +104,7 @@ class FakeShow:
 
     def _commands(self) -> dict[str, Command]:
         """Return those of the presets, and some that are only taken note of."""
-        noted = ("/mapping/reload", "/record/start", "/record/stop")
+        noted = ("/mapping/reload", "/record/start", "/record/stop", "/take/start", "/take/stop")
         return self.presets.commands() | {
             name: Command(lambda _, name=name: self.asked.append(name), "", name) for name in noted
         }

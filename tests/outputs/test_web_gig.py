@@ -116,6 +116,22 @@ def test_a_recording_ends_at_the_second_tap_only(show: FakeShow, opened: "Page")
     assert button.text_content() == "Rec"
 
 
+def test_a_take_has_a_button_of_its_own(show: FakeShow, opened: "Page") -> None:
+    button = opened.get_by_label("take", exact=True)
+    show.more = {"record.state": "idle", "take.state": "idle"}
+    button.get_by_text("Take").wait_for()
+    button.click()
+    until(lambda: show.asked == ["/take/start"], opened)
+    show.more |= {"take.state": "recording", "take.seconds": 65.0, "take.bytes": 412_345}
+    until(lambda: button.text_content() == "1:05 · 412 kB", opened)
+    assert opened.get_by_label("recording").text_content() == "Rec"
+    button.click()
+    button.click()
+    until(lambda: show.asked == ["/take/start", "/take/stop"], opened)
+    show.more |= {"take.state": "idle", "take.path": "/gig/friday.take"}
+    opened.get_by_text("kept /gig/friday.take, 1:05 · 412 kB").wait_for()
+
+
 def test_the_space_bar_does_not_press_again_what_was_tapped(show: FakeShow, opened: "Page") -> None:
     opened.get_by_role("button", name="/panic").click()
     until(lambda: show.fired == ["/panic"], opened)

@@ -21,7 +21,8 @@ const controls = new Controls({ root: at("controls"), panic: at("panic"), search
 const presets = new Presets({ form: at("presets"), shelf: at("shelf"), name: at("preset-name"), save: at("preset-save"), remove: at("preset-delete"), say });
 const outputs = new Outputs(at("outputs"));
 const mapping = new Mapping({ root: at("mapping"), files: at("mapping-files"), error: at("mapping-error"), reload: at("mapping-reload"), say, tell });
-const record = new Record({ button: at("record"), say, tell });
+const record = new Record({ button: at("record"), root: "record", noun: "recording", verb: "recorded", say, tell });
+const take = new Record({ button: at("take"), root: "take", noun: "take", verb: "kept", say, tell });
 const link = new Link({ hear, show: (blob) => picture.show(blob), lost });
 let figures = {};
 
@@ -51,13 +52,13 @@ function hear(message) {
   if (message.signals) meters.hear(message.signals, message.onsets);
   if (message.status) follow(message.status);
   showFigures(figures, message.signals, message.frame);
-  for (const answer of message.answers) take(answer);
+  for (const answer of message.answers) hearAnswer(answer);
 }
 
 // Take the status: it comes when there is a new one.
 function follow(status) {
   figures = status;
-  for (const part of [presets, outputs, mapping, record]) part.follow(status);
+  for (const part of [presets, outputs, mapping, record, take]) part.follow(status);
 }
 
 function build(parameters) {
@@ -70,7 +71,7 @@ function turned(values) {
   if (values["/lock"] !== undefined) document.documentElement.classList.toggle("locked", values["/lock"]);
 }
 
-function take({ address, arguments: given }) {
+function hearAnswer({ address, arguments: given }) {
   if (address === "/fail") tell(given[0] ? `${given[0]}: ${given[1]}` : given[1], false);
   const output = OUTPUT.exec(address);
   if (output) tell(`${decodeURIComponent(output[1])} is ${given.filter(Boolean).join(": ")}`, given[0] === "playing");

@@ -1,12 +1,15 @@
-// The recording: a button that starts it, shows how long and how large it is, and ends it at the second tap.
+// A recording, of frames or of what is decided: a button that starts it, shows how long and how large it is, and ends it
+// at the second tap.
 
 import { clock, put } from "./text.js";
 
 const SURE_MS = 3000;
 
 export class Record {
-  constructor({ button, say, tell }) {
-    Object.assign(this, { button, say, tell });
+  // `root` is what its addresses and figures begin with; `noun` and `verb` are for people.
+  constructor({ button, root, noun, verb, say, tell }) {
+    Object.assign(this, { button, root, noun, verb, say, tell });
+    this.idle = button.textContent;
     this.sure = 0;
     this.state = undefined;
     this.figures = {};
@@ -16,22 +19,22 @@ export class Record {
   // Shown where the server can record. Its state is idle, recording, finishing (the end is being written) or failed.
   follow(figures) {
     this.figures = figures;
-    const { "record.state": state, "record.path": path, "record.error": error } = figures;
+    const [state, path, error] = ["state", "path", "error"].map((name) => figures[`${this.root}.${name}`]);
     this.button.hidden = state === undefined;
     if (state === undefined) return;
     if (this.state && state !== this.state) {
-      if (state === "failed") this.tell(`the recording failed: ${error}`, false);
-      else if (state === "idle") this.tell(`recorded ${path}, ${this.#figures()}`, true);
+      if (state === "failed") this.tell(`the ${this.noun} failed: ${error}`, false);
+      else if (state === "idle") this.tell(`${this.verb} ${path}, ${this.#figures()}`, true);
     }
     this.state = state;
     this.#label();
   }
 
   #click() {
-    if (this.state !== "recording") return this.say("/record/start");
+    if (this.state !== "recording") return this.say(`/${this.root}/start`);
     if (this.sure) {
       this.#forget();
-      return this.say("/record/stop");
+      return this.say(`/${this.root}/stop`);
     }
     this.sure = setTimeout(() => this.#forget(), SURE_MS);
     return this.#label();
@@ -47,13 +50,13 @@ export class Record {
     const { button, figures, state } = this;
     if (button.dataset.state !== state) button.dataset.state = state;
     button.disabled = state === "finishing";
-    put(button, state === "recording" && this.sure ? "Stop?" : state === "recording" || state === "finishing" ? this.#figures() : "Rec");
-    const title = [state, figures["record.path"], figures["record.error"]].filter(Boolean).join(": ");
+    put(button, state === "recording" && this.sure ? "Stop?" : state === "recording" || state === "finishing" ? this.#figures() : this.idle);
+    const title = [state, figures[`${this.root}.path`], figures[`${this.root}.error`]].filter(Boolean).join(": ");
     if (button.title !== title) button.title = title;
   }
 
   #figures() {
-    return `${clock(this.figures["record.seconds"] ?? 0)} · ${size(this.figures["record.bytes"] ?? 0)}`;
+    return `${clock(this.figures[`${this.root}.seconds`] ?? 0)} · ${size(this.figures[`${this.root}.bytes`] ?? 0)}`;
   }
 }
 
