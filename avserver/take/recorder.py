@@ -51,7 +51,8 @@ class TakeRecorder:
         self._show = show
         self._now = now
         self._asked: Path | None = None  # what is being written; None after `stop`
-        self._waiting: deque[Decision | Path | None] = deque()
+        # Ticks; where one is to be begun, its file; and where it ends, how many of its ticks were lost.
+        self._waiting: deque[Decision | Path | int] = deque()
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="avserver-take", daemon=True)
@@ -100,7 +101,7 @@ class TakeRecorder:
         if not self._asked:
             raise ConfigError("no take is being written; /take/start begins one")
         self._asked = None
-        self._waiting.append(None)
+        self._waiting.append(self._lost)
 
     def saw(self, decision: Decision) -> None:
         """Keep what was decided, if a take is being written; never waits."""
@@ -142,7 +143,7 @@ class TakeRecorder:
         if path.exists() and not (self._settings.overwrite and path.is_file()):
             raise ConfigError(f"{path} exists; choose another, or allow overwrite in [take] (--force)")
         self._waiting.append(path)
-        self._asked = path
+        self._asked, self._lost = path, 0
 
     def _run(self) -> None:
         """Write what waits, every _FLUSH_S; the thread."""
@@ -150,15 +151,15 @@ class TakeRecorder:
             self._wake.wait(_FLUSH_S)
             self._write_waiting()
             if self._closing:
-                self._end()
+                self._end(self._lost)
                 return
 
     def _write_waiting(self) -> None:
         for _ in range(len(self._waiting)):
             item = self._waiting.popleft()
             try:
-                if item is None:
-                    self._end()
+                if isinstance(item, int):
+                    self._end(item)
                 elif isinstance(item, Path):
                     self._open(item)
                 elif self._writer:
@@ -175,7 +176,7 @@ class TakeRecorder:
     def _open(self, path: Path) -> None:
         with self._shared:
             self._path, self._reason = path, ""
-            self._seconds, self._bytes, self._lost = 0.0, 0, 0
+            self._seconds, self._bytes = 0.0, 0
         path.parent.mkdir(parents=True, exist_ok=True)
         sound = self._sound if self._settings.sound else None
         self._writer = TakeWriter(path, self._show, sound, overwrite=self._settings.overwrite)
@@ -186,11 +187,11 @@ class TakeRecorder:
             if self._writer:
                 self._seconds, self._bytes = self._writer.seconds, self._writer.bytes
 
-    def _end(self) -> None:
+    def _end(self, lost: int) -> None:
         if self._writer is None:
             return
         try:
-            self._writer.finish(self._lost)
+            self._writer.finish(lost)
         except OSError as err:
             self._give_up(err)
             return
