@@ -7,7 +7,6 @@ from functools import cache
 from multiprocessing.connection import wait
 from typing import Protocol
 
-from avserver.analysis.delayed import Delayed
 from avserver.analysis.knobs import Knobs
 from avserver.clock import Tick, WallClock
 from avserver.control.desk import Desk
@@ -65,6 +64,16 @@ class Script(Protocol):
         """Return what a role is to draw of the last tick; `own` is what the scene says."""
 
 
+class Ears(Protocol):
+    """Whoever hears for the engine, with a delay if it is asked for; `Delayed` says how."""
+
+    def until(self, t_s: float, delay_s: float = 0.0) -> Signals:
+        """Return what is heard at `t_s` (show time, s), not before that of the last call."""
+
+    def turn(self, knobs: Knobs) -> None:
+        """Have what follows heard as the knobs say."""
+
+
 TAP_ADDRESS = "/tempo/tap"
 # Which role a show shall play: of a model's number and the patch.
 Casting = Callable[[int, Patch], Role]
@@ -83,7 +92,7 @@ class Engine:
         self,
         *,
         patch: Patch,
-        ears: Delayed,
+        ears: Ears,
         queue: EventQueue,
         desk: Desk,
         mapper: Mapper,

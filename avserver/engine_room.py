@@ -1,7 +1,7 @@
 """Puts together what decides frames: the same for a live show and for a song that is rendered."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from avserver.analysis.analyser import Analyser, Listening
 from avserver.analysis.delayed import Delayed
@@ -18,7 +18,7 @@ from avserver.control.reseed import Reseeder
 from avserver.control.sender import Sender
 from avserver.control.told import Told
 from avserver.control.transport import Transport
-from avserver.engine import Engine, Script
+from avserver.engine import Ears, Engine, Script
 from avserver.meter import Meter
 from avserver.scene.scene import Scene
 
@@ -39,16 +39,18 @@ def build_engine(
     transport: Transport | None = None,
     sender: Sender | None = None,
     script: Script | None = None,
+    foresight: Callable[[Ears], Ears] | None = None,
 ) -> Engine:
     """Return an engine for a patch.
 
     With `told` nobody listens to the source: what is heard is told. `chance` draws what is left to chance; without it
     the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`. Without a `sender`
-    nothing is sent to other programs. A `script` says what to draw in place of the scene.
+    nothing is sent to other programs. A `script` says what to draw in place of the scene. `foresight` gives the ears to know what comes, where that can be known.
     """
+    ears = make_ears(source, told, listening)
     return Engine(
         patch=patch,
-        ears=make_ears(source, told, listening),
+        ears=foresight(ears) if foresight else ears,
         queue=queue,
         desk=desk,
         mapper=Mapper(patch, table),

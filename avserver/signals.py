@@ -9,6 +9,8 @@ import numpy.typing as npt
 STEMS = ("mix", "drums", "bass", "melody")
 BANDS = ("full", "low", "mid", "high")
 CHROMA_CLASSES = 12
+# How long before a hit whoever knows of it lets a glide begin (s): the seed's 5 frames of 1/24 s.
+LEAD_S = 5 / 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,21 @@ class NoteEvent:
     midi: int
     on: bool
     strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is known of the next LEAD_S, where the music is known before it is played.
+
+    Attributes:
+        onsets: those that come after the frame, oldest first.
+        segment: index of the tempo segment at the end of that time.
+        segment_s: show time at which that segment begins (s).
+    """
+
+    onsets: tuple[Onset, ...]
+    segment: int
+    segment_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +87,7 @@ class Signals:
         bar: bars since the first.
         bar_phase: in [0, 1), 0 where a bar begins.
         playing: whether the beat's source plays; what is heard always does.
+        ahead: what is known of the near future; None in a live show.
     """
 
     t_s: float
@@ -102,6 +120,7 @@ class Signals:
     bar: int = 0
     bar_phase: float = 0.0
     playing: bool = True
+    ahead: Ahead | None = None
 
     def level(self, name: str) -> float:
         """Return the signal of that name (one of LEVEL_NAMES) as a float. Raises KeyError for another name."""

@@ -6,7 +6,7 @@ the level rises with the time constant `attack_s` and falls with `release_s`.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -65,9 +65,12 @@ class SignalKnobs:
             stream: self._level(stream, turned[stream], level, t_s) if stream in turned else level
             for stream, level in signals.onset_strength.items()
         }
-        onsets = [_counted(onset, turned.get((onset.stem, onset.band), _UNTOUCHED)) for onset in signals.onsets]
+        ahead = signals.ahead
         return dataclasses.replace(
-            signals, onset_strength=levels, onsets=tuple(onset for onset in onsets if onset is not None)
+            signals,
+            onset_strength=levels,
+            onsets=_counted(signals.onsets, turned),
+            ahead=ahead and dataclasses.replace(ahead, onsets=_counted(ahead.onsets, turned)),
         )
 
     def _level(self, stream: tuple[str, str], turns: Turns, level: float, t_s: float) -> float:
@@ -79,9 +82,11 @@ class SignalKnobs:
         return follower.update(heard, t_s)
 
 
-def _counted(onset: Onset, turns: Turns) -> Onset | None:
-    """Return the onset as it counts, None if it does not."""
-    if turns is _UNTOUCHED:
-        return onset
-    strength = turns.heard(onset.strength)
-    return dataclasses.replace(onset, strength=strength) if strength > 0.0 else None
+def _counted(onsets: Sequence[Onset], turned: Mapping[tuple[str, str], Turns]) -> tuple[Onset, ...]:
+    """Return the onsets as they count, without those that do not."""
+    strengths = [turned.get((onset.stem, onset.band), _UNTOUCHED).heard(onset.strength) for onset in onsets]
+    return tuple(
+        onset if strength == onset.strength else dataclasses.replace(onset, strength=strength)
+        for onset, strength in zip(onsets, strengths, strict=True)
+        if strength > 0.0 or (onset.stem, onset.band) not in turned
+    )

@@ -1,6 +1,5 @@
 """The tempo segments of a song that is known as a whole."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,34 +13,17 @@ from avserver.audio.file import FileSource
 from avserver.audio.source import Samples
 from avserver.offline.change_points import change_points
 from avserver.offline.flux import normalised_flux
+from avserver.offline.tempo_segment import SHORTEST_S, Segment
 
 HOP = 256
 READ_S = 10.0
 
 # Chosen on the same songs as those of analysis.segments.
 PENALTY = 2.0  # of a change, in half seconds of music that is wholly of another tempo
-SHORTEST_S = 3.0
 CHANGE = 30.0  # by how much the log-likelihood must be higher with another tempo
 DRIFT = 0.5  # and with one that is a class off, which musicians are
 TOLERANCE = 2  # classes: 1.5 % is the same tempo
 SMOOTH = np.array([1.0, 2.0, 3.0, 2.0, 1.0])  # half seconds that speak together
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A part of a song that has one tempo.
-
-    Attributes:
-        start_s: where it begins (s).
-        bpm: quarter notes a minute in [80, 160): twice and half of it are not told apart; 0 where there is no beat.
-        confidence: in [0, 1], how alike all of it is in tempo.
-        index: number of the segment, from 0; with `recurring` the same for all that have one tempo.
-    """
-
-    start_s: float
-    bpm: float
-    confidence: float
-    index: int
 
 
 def find(

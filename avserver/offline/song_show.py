@@ -22,10 +22,14 @@ from avserver.control.mapping import load_patch
 from avserver.control.preset_folder import PresetFolder
 from avserver.control.preset_hand import PresetHand
 from avserver.control.transport import Transport
+from avserver.engine import Ears
 from avserver.engine_room import build_engine
 from avserver.generator.role import Role
 from avserver.meter import Meter
+from avserver.offline.foresight import Foresight
+from avserver.offline.segment_search import SegmentSearch
 from avserver.offline.shots import Shot, decide
+from avserver.offline.tempo_segment import SHORTEST_S, WHOLE, since
 from avserver.repertoire import Repertoire
 
 _READ_S = 10.0
@@ -39,6 +43,7 @@ class SongShow:
     Args:
         song: a file of one of the formats of FileSource, or `demo`.
         show: everything else; its source, its outputs, and what listens for controllers are not used.
+        live_like: know nothing of the song that a live show of it would not know; see `Foresight`.
 
     Attributes:
         sound: what the engine hears, for whoever records it.
@@ -48,8 +53,9 @@ class SongShow:
     Raises UserError if anything cannot be had: the song, a model, the mapping, the preset.
     """
 
-    def __init__(self, song: str, show: Show) -> None:
+    def __init__(self, song: str, show: Show, *, live_like: bool = False) -> None:
         self._show = show
+        self._live_like = live_like
         self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
         resolution = self._models.config(0).resolution
         self.size = show.frame.size or (resolution, resolution)
@@ -58,12 +64,16 @@ class SongShow:
         self._librarian = Librarian(PresetFolder(Path(show.presets.path)))
         if show.presets.start:
             self._librarian.shelf.find(show.presets.start).fit(self._patch.param_table(self._models.names))
-        self._song = FileSource(DEMO_FILE if song == DEMO else song, start_s=show.audio.start_s)
+        self._path = DEMO_FILE if song == DEMO else song
+        self._song = FileSource(self._path, start_s=show.audio.start_s)
         self._stack = ExitStack()
         self.sound = self._stack.enter_context(Overheard(self._song))
         length_s = _length_s(self._song)
         duration_s = show.frame.duration_s
         self.clock = SongClock(show.frame.fps, min(length_s, duration_s) if duration_s else length_s)
+        self._search: SegmentSearch | None = None
+        if not live_like and length_s >= 2 * SHORTEST_S:
+            self._search = self._stack.enter_context(SegmentSearch(self._path, recurring=show.audio.recurring_segments))
 
     def __enter__(self) -> Self:
         return self
@@ -99,9 +109,15 @@ class SongShow:
             listening=Listening(recurring_segments=self._show.audio.recurring_segments),
             hands=[presets],
             transport=transport,
+            foresight=None if self._live_like else self._foreseeing,
         )
         role_of = cache(lambda number: self._models.role(number, self._patch))
         return decide(engine, role_of, self.clock)
+
+    def _foreseeing(self, ears: Ears) -> Foresight:
+        """Return ears that know the song. The whole of it has then been searched for segments."""
+        segments = self._search.segments() if self._search else [WHOLE]
+        return Foresight(ears, self._show.frame.fps, since(segments, self._show.audio.start_s))
 
 
 def _length_s(song: FileSource) -> float:

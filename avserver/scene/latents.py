@@ -16,7 +16,7 @@ from avserver.control.patch import CHROMAS, Choir
 from avserver.frame_spec import FIRST_PICTURE, SPACES, LatentTerm
 from avserver.scene.lasting_order import LastingOrder
 from avserver.scene.mixture import Glide, LinearGlide, Pursuit
-from avserver.signals import CHROMA_CLASSES, Signals
+from avserver.signals import CHROMA_CLASSES, LEAD_S, Ahead, Onset, Signals
 
 Weights = Mapping[int, float]
 
@@ -29,7 +29,8 @@ class Voice:
     """One choir at work: the weight of each of its seeds, frame by frame. The weights sum to 1.
 
     - `segment`: seed number segment, from the first on; the list repeats.
-    - `onsets`: the next seed at each frame in which one of its onsets arrived; the list repeats.
+    - `onsets`: the next seed at each frame in which one of its onsets arrived; the list repeats. Where onsets are known
+      before they are heard, the glide begins LEAD_S before its hit, or half of it if it is shorter than that.
     - `chroma`: all seeds at once, weighed by the pitch classes, from C on or from the one that the piece has most of.
       With fewer than 12 seeds pitch classes share them in turn; of more than 12 the first 12 play, until
       `/choir/NAME/next` moves them on by one.
@@ -58,6 +59,7 @@ class Voice:
         self._order.reset()
         self._steps = self._nexts = 0
         self._last_s: float | None = None
+        self._foreseen_s = -math.inf
         self._played: list[int] = []
         self._kept: list[int] | None = None
         self._weights: Weights = {}
@@ -117,13 +119,22 @@ class Voice:
     def _taken_in_turn(self, segment: int, signals: Signals, glide_s: float, t_s: float) -> Weights:
         """Glide to the seed whose turn it is. A seed that is turned while it plays is simply another seed."""
         if self.choir.follows == "onsets":
-            self._steps += any((onset.stem, onset.band) in self.choir.onsets for onset in signals.onsets)
+            hits = (
+                signals.onsets if signals.ahead is None else self._foreseen(signals.onsets, signals.ahead, glide_s, t_s)
+            )
+            self._steps += any((onset.stem, onset.band) in self.choir.onsets for onset in hits)
             segment = 0
         seed = self._seed(segment + self._steps + self._nexts)
         if seed != self._glide.target:
             begin_s = t_s if self._last_s is None else max(self._last_s, t_s - _LONGEST_HEAD_START_S)
             self._glide.to(seed, glide_s, begin_s)
         return self._glide.at(t_s)
+
+    def _foreseen(self, onsets: Sequence[Onset], ahead: Ahead, glide_s: float, t_s: float) -> list[Onset]:
+        """Return the onsets, each once, whose glide is to begin by `t_s` (s): the hit finds it half way at most."""
+        lead_s = 0.0 if self._last_s is None else min(LEAD_S, glide_s / 2)
+        since_s, self._foreseen_s = self._foreseen_s, max(self._foreseen_s, t_s + lead_s)
+        return [onset for onset in (*onsets, *ahead.onsets) if since_s < onset.t_s <= self._foreseen_s]
 
     def _mixed(self, chroma: npt.NDArray[np.float64], glide_s: float, t_s: float) -> Weights:
         """Run after the chroma. A seed that is turned while it plays is run after likewise."""

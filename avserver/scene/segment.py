@@ -26,7 +26,9 @@ class SegmentSwitch:
 
     def update(self, signals: Signals, params: Params) -> int:
         """Return the segment of this frame. It may be negative after `/previous`."""
-        heard, began_s = signals.segment, signals.segment_s
+        # What is known to come leads: glides into it begin before it is there.
+        known = signals.ahead or signals
+        heard, began_s = known.segment, known.segment_s
         selected = int(params["/segment/select"])
         if params["/segment/hold"] and self._heard is not None:
             heard, began_s = self._heard, self._began_s

@@ -40,10 +40,8 @@ from tests.test_engine import Notebook
 
 FPS = 25
 LENGTH_S = 4.03
-# Just after a tick, in the middle between two, and just before one.
-CLICKS_S = (1.001, 1.66, 2.399, 3.22)
-# How long after a click the analysis is sure of it.
-HEARD_S = 0.01
+# Anywhere between two ticks; but onsets are placed up to 8 ms early, so that none is just behind one.
+CLICKS_S = (1.025, 1.66, 2.39, 3.22)
 # The model's pictures are dark; without a flash they are black.
 BRIGHT = 10
 FLASH = """
@@ -101,8 +99,8 @@ def test_pictures_and_clicks_are_together_in_a_film_as_long_as_its_song(
     assert seen.clicks_s == pytest.approx([click - from_s for click in CLICKS_S], abs=2e-3)
     bright = pictures(tmp_path / name).mean(axis=(1, 2, 3)) > BRIGHT
     flashes = np.flatnonzero(bright & ~np.roll(bright, 1))
-    # The first frame that can know of a click shows it.
-    assert list(flashes + first) == [math.ceil((click + HEARD_S) * FPS) for click in CLICKS_S]
+    # The first frame after a click shows it.
+    assert list(flashes + first) == [math.ceil(click * FPS) for click in CLICKS_S]
 
 
 def test_a_film_is_the_same_twice_and_a_still_is_one_of_its_frames(song: Path, show: Show, tmp_path: Path) -> None:
@@ -121,9 +119,9 @@ def test_a_film_is_the_same_twice_and_a_still_is_one_of_its_frames(song: Path, s
         assert np.asarray(still).tobytes() == frames[60]
 
 
-def test_specs_are_those_of_a_live_show_of_the_same_song(song: Path, show: Show) -> None:
+def test_live_like_specs_are_those_of_a_live_show_of_the_same_song(song: Path, show: Show) -> None:
     show = change(show, "mapping", path="default")
-    with SongShow(str(song), show) as offline:
+    with SongShow(str(song), show, live_like=True) as offline:
         expected = [shot.spec for shot in offline.shots()]
     models, patch = Repertoire([show.model.path]), load_patch(mapping_path("default"))
     table, notebook = patch.param_table(models.names), Notebook()
@@ -205,12 +203,12 @@ def test_a_mistake_is_one_sentence_and_ctrl_c_leaves_a_film_that_plays(tiny_mode
     command = [sys.executable, "-m", "avserver", "render", "demo", "-o", str(path), "--model", str(tiny_model)]
     # Large enough to take its time.
     process = subprocess.Popen([*command, "--size", "1280x720", "--fps", "60"], stdout=subprocess.PIPE)
-    end_s = time.monotonic() + 60
+    end_s = time.monotonic() + 240
     while not path.exists() or path.stat().st_size < 10_000:
         assert time.monotonic() < end_s
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=240)
     assert process.returncode == 130
     seen = read_back(path)
     assert said.decode().startswith(f"{path}: stopped after {len(seen.numbers)} of 3462 frames, ")

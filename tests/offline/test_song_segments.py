@@ -5,7 +5,8 @@ from avserver.audio.catalogue import open_source
 from avserver.audio.clicks import clicks
 from avserver.audio.demo_score import truth
 from avserver.audio.wav import write_wav
-from avserver.offline.segments import Segment, find
+from avserver.offline.segments import find
+from avserver.offline.tempo_segment import Segment
 
 RATE = 44_100
 
