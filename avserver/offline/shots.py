@@ -1,6 +1,6 @@
 """Shots: what each frame of a film is to be."""
 
-import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -43,12 +43,53 @@ def decide(engine: Engine, role_of: Callable[[int], Role], ticks: Iterable[Tick]
         yield Shot(tick, role, spec, gain, bool(params["/output/blackout"]))
 
 
-def excerpt(shots: Iterable[Shot], first: int) -> Iterator[Shot]:
-    """Yield the shots from number `first` on; if that one is frozen, the picture it shows comes along in it."""
-    shown = None
+def excerpt(
+    shots: Iterable[Shot], first: int, last: int | None = None, passed: Callable[[Shot], object] = lambda _: None
+) -> Iterator[Shot]:
+    """Yield the shots from number `first` on, to before `last`, and ahead of them whatever they look back at.
+
+    What is drawn of the latter is not to be seen: with feedback a picture is made of all before it, and a frozen one is
+    one before. `passed` is called with every shot before number `first`, as it is decided.
+    """
+    shots, past, shown = iter(shots), Past(), None
     for shot in shots:
-        shown = shot.spec or shown
-        if shot.tick.index > first:
+        if shot.tick.index >= first:
+            yield from past.before(shot, shown)
             yield shot
-        elif shot.tick.index == first:
-            yield dataclasses.replace(shot, spec=shown)
+            break
+        passed(shot)
+        past.note(shot)
+        shown = shot if shot.spec is not None else shown
+        if shot.tick.index + 1 == last:
+            return
+    # Not one more is decided than is asked for: that takes as long as any other.
+    yield from shots if last is None else itertools.islice(shots, last - first - 1)
+
+
+class Past:
+    """Of each role, the shots that its next picture may be made of."""
+
+    def __init__(self) -> None:
+        self._chains: dict[Role, list[Shot]] = {}
+
+    def note(self, shot: Shot) -> None:
+        """Take note of what is drawn next."""
+        if shot.spec is None:
+            return
+        chain = self._chains.setdefault(shot.role, [])
+        if not shot.spec.looks_back(chain[-1].spec if chain else None):
+            chain.clear()
+        chain.append(shot)
+
+    def before(self, shot: Shot, shown: Shot | None) -> list[Shot]:
+        """Return what is to be drawn before a shot, in order; `shown` was drawn last."""
+        needed = {
+            past.tick.index: past for chain in self._chains.values() if _is_remembered(chain[-1]) for past in chain
+        }
+        if shot.spec is None and shown is not None:
+            needed[shown.tick.index] = shown
+        return [needed[index] for index in sorted(needed)]
+
+
+def _is_remembered(shot: Shot) -> bool:
+    return shot.spec is not None and shot.spec.looks_back(shot.spec)

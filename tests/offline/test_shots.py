@@ -1,6 +1,6 @@
 """What is decided about each frame, and that every one is drawn; the drawing is done by a process that draws grey."""
 
-import itertools
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from avserver.control.mapping import parse_patch
 from avserver.errors import ModelError, RenderError
 from avserver.frame import Flags, Frame
 from avserver.frame_ring import FrameRing
-from avserver.frame_spec import FrameSpec, ModelShape
+from avserver.frame_spec import Feedback, FrameSpec, ModelShape
 from avserver.generator.drawer import IN_FLIGHT, Drawer
 from avserver.generator.role import Role
 from avserver.generator.worker import WorkerSettings
@@ -114,9 +114,41 @@ def test_freeze_opacity_and_blackout_are_obeyed_as_in_a_live_show() -> None:
     assert again.gain == 1.0
 
 
-def test_an_excerpt_that_begins_frozen_shows_what_stands_still() -> None:
+def fed_back(index: int, amount: float, role: Role = ROLE, *, strobe_safe: bool = False) -> Shot:
+    spec = FrameSpec(
+        index=index, t_s=index / FPS, latents=(), feedback=Feedback(amount=amount), strobe_safe=strobe_safe
+    )
+    return Shot(Tick(index, index / FPS), role, spec, 1.0, blackout=False)
+
+
+def numbers(shots: Iterable[Shot]) -> list[int]:
+    return [shot.tick.index for shot in shots]
+
+
+def test_an_excerpt_that_begins_frozen_begins_with_what_stands_still() -> None:
     shots = [shot(0), shot(1), shot(2, drawn=False, gain=0.5), shot(3, drawn=False)]
-    first, second = excerpt(shots, 2)
-    assert first == Shot(shots[2].tick, ROLE, shots[1].spec, 0.5, blackout=False)
-    assert second == shots[3]
-    assert list(itertools.islice(excerpt(shots, 1), 2)) == shots[1:3]
+    assert list(excerpt(shots, 2)) == shots[1:]
+    assert list(excerpt(shots, 1)) == shots[1:]
+
+
+def test_an_excerpt_has_what_it_looks_back_at_before_it() -> None:
+    other = Role("other", Path("none"), ModelShape(1, (), ()))
+    shots = [fed_back(index, amount) for index, amount in enumerate((0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 0.5, 0.5))]
+    # From a shot without feedback on nothing is left of those before it.
+    assert [numbers(excerpt(shots, first))[0] for first in range(8)] == [0, 0, 2, 2, 2, 5, 6, 6]
+    assert numbers(excerpt([fed_back(index, 0.0, strobe_safe=index > 1) for index in range(6)], 5)) == [2, 3, 4, 5]
+    # Every role has a memory of its own.
+    mixed = [fed_back(0, 0.5), fed_back(1, 0.5), fed_back(2, 0.0, other), fed_back(3, 0.0, other), fed_back(4, 0.5)]
+    assert numbers(excerpt(mixed, 4)) == [0, 1, 4]
+
+
+def test_an_excerpt_decides_no_more_than_it_needs() -> None:
+    shots = iter([shot(index) for index in range(9)])
+    passed: list[Shot] = []
+    assert numbers(excerpt(shots, 3, 6, passed.append)) == [3, 4, 5]
+    assert numbers(passed) == [0, 1, 2]
+    assert next(shots).tick.index == 6
+    # All of it may be there already.
+    shots = iter([shot(index) for index in range(9)])
+    assert numbers(excerpt(shots, 6, 6)) == []
+    assert next(shots).tick.index == 6
