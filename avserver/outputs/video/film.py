@@ -86,6 +86,8 @@ class Film:
         fps: pictures a second.
         sound: whether there is any.
         burst: the most bytes that are written at once.
+        chapter: of so many pictures each is encoded as if it were a film of its own, so that how a later one is stored
+            does not depend on earlier ones; 0: the film is one chapter.
 
     Attributes:
         pictures: how many places there are so far.
@@ -104,13 +106,16 @@ class Film:
         fps: Fraction,
         sound: bool,
         burst: int = 1 << 16,
+        chapter: int = 0,
     ) -> None:
         self.fps = fps
         self.pictures = 0
         self.bytes = 0
         self._target = target
         self._shape = Shape(width_px, height_px, "fill")
-        self._encoder = form.encoder
+        self._form, self._encoder = form, form.encoder
+        # Pictures that stand alone are chapters already.
+        self._chapter = 0 if form.encoder.alone else chapter
         self._reformatter = VideoReformatter()
         self._last: Any = None
         # Of an encoder whose pictures stand alone: what came out of it, and how often each picture is to be shown.
@@ -124,18 +129,19 @@ class Film:
             self._counted, "w", format=container.name, options=dict(container.options), buffer_size=burst
         )
         try:
-            self._add_streams(form, width_px & ~1, height_px & ~1, sound=sound)
+            self._add_streams(width_px & ~1, height_px & ~1, sound=sound)
             self._container.start_encoding()  # the first bytes
         except BaseException:
             self.abandon()
             raise
 
-    def _add_streams(self, form: FilmForm, width_px: int, height_px: int, *, sound: bool) -> None:
-        library = form.encoder.library
+    def _add_streams(self, width_px: int, height_px: int, *, sound: bool) -> None:
+        form, library = self._form, self._encoder.library
         try:
             self._video = self._container.add_stream(library, rate=self.fps)
             _set_up(self._video.codec_context, form, width_px, height_px, self.fps)
-            self._video.codec_context.open()
+            self._context = self._video.codec_context
+            self._context.open()
         except (av.FFmpegError, UnknownCodecError) as err:  # the latter where this build of ffmpeg lacks it
             raise ConfigError(
                 f"{library} cannot encode {width_px}x{height_px} px here ({err}); choose another codec or size"
@@ -156,6 +162,15 @@ class Film:
             dst_color_range=ColorRange.MPEG,
         )
         self._encode_last()
+
+    def add_encoded(self, data: bytes, *, key: bool) -> None:
+        """Add the next picture as it was encoded into a film of the same form; `key`: it stands on its own.
+
+        Only before all others, and whole chapters of them.
+        """
+        self._mux_picture(data, self.pictures, key=key)
+        self.pictures += 1
+        self._placed += 1
 
     def repeat(self, times: int) -> None:
         """Add the last picture again, so many times."""
@@ -189,7 +204,7 @@ class Film:
     def finish(self) -> None:
         """Write what the encoders still hold, and complete the file. May raise FILM_ERRORS; call `abandon` then."""
         if self._last is not None:
-            self._take(self._video.encode(None))
+            self._take(self._context.encode(None))
             self._place(0)
         if self._samples:
             self._mux(self._audio.encode(None))
@@ -204,32 +219,48 @@ class Film:
             self._target.close()
 
     def _encode_last(self) -> None:
+        if self._chapter and self.pictures and self.pictures % self._chapter == 0:
+            self._begin_chapter()
         self._last.pts, self._last.time_base = self.pictures, 1 / self.fps
         self.pictures += 1
         if self._encoder.alone:
             self._owed.append(1)
-        self._take(self._video.encode(self._last))
+        self._take(self._context.encode(self._last))
+
+    def _begin_chapter(self) -> None:
+        """Have an encoder that knows nothing take over from here."""
+        former = self._context
+        self._take(former.encode(None))
+        self._context = av.CodecContext.create(self._encoder.library, "w")
+        _set_up(self._context, self._form, former.width, former.height, self.fps)
+        self._context.flags = former.flags  # among them: where the parameters of the stream are put
+        self._context.open()
 
     def _take(self, packets: list[Any]) -> None:
         """Take encoded pictures."""
         if self._encoder.alone:
             self._packets += packets
             self._place(1)
-        else:
-            self._mux(packets)
+            return
+        for packet in packets:
+            packet.stream = self._video
+        self._mux(packets)
 
     def _place(self, kept: int) -> None:
         """Put encoded pictures into the file, each as often as it is shown, but for the newest: it may be repeated."""
         while self._packets and len(self._owed) > kept:
             data = bytes(self._packets.popleft())
             for _ in range(self._owed.popleft()):
-                packet = av.Packet(data)
-                packet.stream, packet.time_base, packet.duration = self._video, 1 / self.fps, 1
-                packet.pts = packet.dts = self._placed
-                packet.is_keyframe = True
+                self._mux_picture(data, self._placed, key=True)
                 self._placed += 1
-                self._container.mux(packet)
-                self._counted.commit()
+
+    def _mux_picture(self, data: bytes, place: int, *, key: bool) -> None:
+        packet = av.Packet(data)
+        packet.stream, packet.time_base, packet.duration = self._video, 1 / self.fps, 1
+        packet.pts = packet.dts = place
+        packet.is_keyframe = key
+        self._container.mux(packet)
+        self._counted.commit()
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:

@@ -109,12 +109,16 @@ class Lane:
         self._blocks: deque[tuple[int, Samples]] = deque()
         self._resampler = Resampler(self._rate_hz, SOUND_RATE_HZ)
 
+    def listen(self) -> None:
+        """Take over what the ear has heard, so that it may hear more."""
+        self._blocks.extend(self._ear.take())
+
     def until(self, t_s: float, *, fill: bool) -> Samples:
         """Return what is there before `t_s` (show time, s); with `fill`, silence for what has not come.
 
         Of what will never come any more, because it was lost, silence is returned in any case.
         """
-        self._blocks.extend(self._ear.take())
+        self.listen()
         end = samples_before(t_s, self._rate_hz)
         parts: list[Samples] = []
         while self._at < end and self._blocks:
@@ -134,5 +138,5 @@ class Lane:
 
     def leave(self) -> None:
         """Hear nothing more."""
-        self._blocks.extend(self._ear.take())
+        self.listen()
         self._sound.leave(self._ear)
