@@ -45,7 +45,8 @@ def build_engine(
 
     With `told` nobody listens to the source: what is heard is told. `chance` draws what is left to chance; without it
     the same is drawn in every run. Whoever hears of anything from outside puts it into `inputs`. Without a `sender`
-    nothing is sent to other programs. A `script` says what to draw in place of the scene. `foresight` gives the ears to know what comes, where that can be known.
+    nothing is sent to other programs. A `script` says what to draw in place of the scene. `foresight` gives the
+    ears to know what comes, where that can be known.
     """
     ears = make_ears(source, told, listening)
     return Engine(

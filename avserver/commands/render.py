@@ -17,7 +17,12 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     """Give `avserver render` its flags."""
     parser.add_argument("song", metavar="SONG", help="wav, flac, ogg, mp3 or m4a, or `demo`; or a take (.take)")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the film: .mp4, .mkv, .mov (--still: .png)"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the film: .mp4, .mkv, .mov, or frames-%%05d.png for a file for each picture (--still: .png)",
     )
     parser.add_argument(
         "--show", type=Path, metavar="SHOW.toml", help="a show file; its audio and outputs are not used"
@@ -35,6 +40,11 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="to_s", type=float, metavar="S", help="end there (s)")
     parser.add_argument("--still", dest="still_s", type=float, metavar="T", help="one picture, that at T seconds")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that draw (1)")
+    parser.add_argument("--loop", action="store_true", help="the end leads into the beginning")
+    parser.add_argument("--resume", action="store_true", help="go on with a film that was interrupted")
+    parser.add_argument(
+        "--live-like", action="store_true", help="know no more of the song than a live show of it: no foresight"
+    )
     parser.add_argument("--force", action="store_true", help="write over a file that exists")
     parser.set_defaults(run=_render)
 
@@ -53,6 +63,9 @@ def _render(arguments: argparse.Namespace) -> int:
             still_s=arguments.still_s,
             force=arguments.force,
             workers=arguments.workers,
+            live_like=arguments.live_like,
+            loop=arguments.loop,
+            resume=arguments.resume,
         ),
         sys.stderr,
     )

@@ -4,36 +4,41 @@ import itertools
 import math
 import os
 import signal
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TextIO
 
 from PIL import Image
 
-from avserver.audio.overheard import Overheard
-from avserver.audio.source import Samples
 from avserver.audio.source_name import DEMO
 from avserver.config import Show
 from avserver.errors import ConfigError, RenderError, UserError
 from avserver.frame import Frame
 from avserver.interruption import first_signal
 from avserver.new_file import check_new, check_new_picture
+from avserver.offline.ahead import Ahead
+from avserver.offline.facts import facts
+from avserver.offline.interrupted import Kept, KeptFilm, KeptPictures, Note, Nothing
+from avserver.offline.loop import looped
 from avserver.offline.performance import Performance
-from avserver.offline.shots import excerpt
+from avserver.offline.reel import Reel, chapter_of
+from avserver.offline.shots import Shot, excerpt
 from avserver.offline.song_show import SongShow
+from avserver.offline.soundtrack import Soundtrack
 from avserver.offline.studio import Studio
 from avserver.offline.take_show import TakeShow
 from avserver.outputs.video.encoding import FilmForm, form_of_file
-from avserver.outputs.video.film import FILM_ERRORS, Film, FilmFile, works
-from avserver.outputs.video.stretch import Lane, exact_rate
+from avserver.outputs.video.film import FILM_ERRORS, works
+from avserver.outputs.video.picture_files import files_of, is_pattern
+from avserver.outputs.video.stretch import exact_rate
 from avserver.progress import Progress
 from avserver.shaping import Shaper
 from avserver.take.chunks import is_take
 
 MOST_WORKERS = 64  # each has a framework of its own in memory
+# Frames that lie ready to be encoded; a frame of 4K is 25 MB.
+READY = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +47,16 @@ class Rendering:
 
     Attributes:
         song: a file, or `demo`; or a take.
-        output: the film (.mp4, .mkv, .mov), or the picture if there is `still_s`.
+        output: the film (.mp4, .mkv, .mov), or names for its pictures (frames-%05d.png), or the picture of `still_s`.
         show: everything else; a film is stored as its recordings are.
         codec: see `form_of_file`.
         from_s: where in the show the film begins (s).
         to_s: where it ends; None: with the song.
         still_s: when the picture is seen; None for a film.
         force: write over a file that exists.
+        live_like: as a live show of the song would play it, without foresight.
+        loop: the end leads into the beginning, see `looped`.
+        resume: go on with a film that was interrupted.
         workers: processes that draw.
 
     Raises ConfigError for what does not fit together, and a file that exists.
@@ -62,6 +70,9 @@ class Rendering:
     to_s: float | None = None
     still_s: float | None = None
     force: bool = False
+    live_like: bool = False
+    loop: bool = False
+    resume: bool = False
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -71,20 +82,37 @@ class Rendering:
             if time_s is not None and not 0 <= time_s < math.inf:
                 raise ConfigError(f"{flag} is a number of seconds from 0 on, got {time_s:g}")
         if self.still_s is None:
-            if not works(self.form.encoder):
-                raise ConfigError(f"{self.form.encoder.library} does not work on this machine; choose another codec")
-            check_new(self.output, force=self.force)
+            self._check_film()
         else:
-            if self.from_s or self.to_s is not None:
-                raise ConfigError("--still is one picture: it goes without --from and --to")
+            if self.from_s or self.to_s is not None or self.loop or self.resume:
+                raise ConfigError("--still is one picture: it goes without --from, --to, --loop and --resume")
             check_new_picture(self.output, force=self.force)
         if self.song != DEMO and self.output.exists() and Path(self.song).exists() and self.output.samefile(self.song):
             raise ConfigError(f"{self.output} is the song itself; choose another file for the film")
 
+    def _check_film(self) -> None:
+        if self.form is not None and not works(self.form.encoder):
+            raise ConfigError(f"{self.form.encoder.library} does not work on this machine; choose another codec")
+        if not (self.force or self.resume) and self.output.exists() and self.note.path.exists():
+            raise ConfigError(
+                f"{self.output} exists and is not complete; --resume goes on with it, --force writes over it"
+            )
+        check_new(self.output, force=self.force or self.resume)
+        if self.form is None and not (self.force or self.resume) and (there := files_of(self.output)):
+            raise ConfigError(f"{min(there)} exists; --force writes over it and all others of that name")
+
     @property
-    def form(self) -> FilmForm:
-        """How the film is stored."""
+    def form(self) -> FilmForm | None:
+        """How the film is stored; None as pictures."""
+        if is_pattern(self.output):
+            return None
         return form_of_file(self.output, self.codec, self.show.recording.quality)
+
+    @property
+    def note(self) -> Note:
+        """What says, beside the film, that it is not complete."""
+        asked = [self.codec, self.from_s, self.to_s, self.live_like, self.loop]
+        return Note(self.output, lambda: facts(self.song, self.show, asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,116 +167,121 @@ def render(rendering: Rendering, out: TextIO) -> Rendered:
 def _performance(rendering: Rendering) -> SongShow | TakeShow:
     """Return what is to be drawn."""
     path = Path(rendering.song)
-    return TakeShow(path, rendering.show) if is_take(path) else SongShow(rendering.song, rendering.show)
+    if is_take(path):
+        return TakeShow(path, rendering.show)
+    return SongShow(rendering.song, rendering.show, live_like=rendering.live_like)
 
 
 def _still(rendering: Rendering, still_s: float, show: Performance, studio: Studio) -> Rendered:
-    frame = next(_frames(_frame_at(still_s, show, "--still"), 1, show, studio))
+    index = _frame_at(still_s, show, "--still")
+    studio.hire(show.opening)  # its model loads while the song is heard
+    frame = next(_seen(studio, excerpt(show.shots(), index, index + 1), index))
     Image.fromarray(_shaper(rendering.show)(frame).pixels).save(rendering.output, quality=95)
     return Rendered(1, 1, 1 / show.clock.fps, 0.0, show.bad_packets)
 
 
 def _film(rendering: Rendering, show: Performance, studio: Studio, out: TextIO) -> Rendered:
-    first = _frame_at(rendering.from_s, show, "--from")
-    last = show.clock.ticks if rendering.to_s is None else round(rendering.to_s * show.clock.fps)
-    count = min(last, show.clock.ticks) - first
-    if count < 1:
-        raise ConfigError(f"a film ends after it begins at {rendering.from_s:g} s, got --to {rendering.to_s:g}")
-    sound = Soundtrack(show.sound, first / show.clock.fps) if rendering.show.recording.sound else None
-    shape = _shaper(rendering.show)
-    frames = (shape(frame) for frame in _frames(first, count, show, studio))
-    # Nothing is written over before there is a picture to write.
-    head = next(frames)
-    begun_s = time.monotonic()
-    film = _open(rendering, head)
-    with first_signal(signal.SIGINT, signal.SIGTERM) as asked_to_stop, Progress(count, out) as progress:
+    first, last = _stretch(rendering, show)
+    kept = _kept(rendering, last - first)
+    form, shape = rendering.form, _shaper(rendering.show)
+    sounds = form is not None and rendering.show.recording.sound
+    sound = Soundtrack(show.sound, first / show.clock.fps) if sounds else None
+    reel = Reel(
+        rendering.output,
+        form,
+        size=_size(rendering.show, show),
+        fps=exact_rate(show.clock.fps),
+        sound=sound,
+        kept=kept,
+        note=rendering.note,
+    )
+    studio.hire(show.opening)  # its model loads while the song is heard
+    with first_signal(signal.SIGINT, signal.SIGTERM) as asked_to_stop, Progress(last - first, out) as progress:
 
         def stopped() -> bool:
-            speed = film.pictures / max(time.monotonic() - begun_s, 1e-6)
-            progress.show(film.pictures, f"{speed:.1f} frames a second")
+            speed = (reel.pictures - kept.count) / max(reel.took_s, 1e-6)
+            progress.show(reel.pictures, f"{speed:.1f} frames a second")
             return asked_to_stop()
 
-        try:
-            _fill(film, itertools.chain([head], frames), sound, stopped)
-        except FILM_ERRORS as err:
-            why = os.strerror(err.errno) if isinstance(err, OSError) and err.errno else str(err)
-            raise RenderError(f"{rendering.output} ends after some {film.pictures} frames: {why}") from err
-        except UserError as err:
-            raise RenderError(f"{rendering.output} ends after {film.pictures} frames: {err}") from err
-    took_s = time.monotonic() - begun_s
-    return Rendered(film.pictures, count, float(film.pictures / film.fps), took_s, show.bad_packets)
+        def keep(shot: Shot) -> None:
+            if shot.tick.index >= first:
+                reel.keep()
+
+        shots = show.shots()
+        if rendering.loop:
+            shots = iter(looped(_heard(excerpt(shots, first, last), sound), first, show.clock.fps))
+        left = excerpt(shots, first + kept.count, last, keep)
+        _fill(reel, map(shape, _seen(studio, left, first + kept.count)), stopped, last - first)
+    return Rendered(reel.pictures, last - first, float(reel.pictures / reel.fps), reel.took_s, show.bad_packets)
 
 
-def _frames(first: int, count: int, show: Performance, studio: Studio) -> Iterator[Frame]:
-    """Draw so many frames of a show from `first` on; what comes before is decided, but not drawn."""
-    studio.hire(show.opening)  # its model loads while the song is heard
-    return studio.frames(itertools.islice(excerpt(show.shots(), first), count))
-
-
-def _fill(film: Film, frames: Iterable[Frame], sound: "Soundtrack | None", stopped: Callable[[], bool]) -> None:
-    """Put frames and their sound into a film and complete it, whatever ends the frames."""
+def _fill(reel: Reel, frames: Iterator[Frame], stopped: Callable[[], bool], count: int) -> None:
+    """Put frames into a film and close it, whatever ends them; it is complete with so many."""
     try:
         try:
-            for frame in frames:
-                film.add_picture(frame.pixels)
-                if sound is not None:
-                    film.add_sound(sound.until(film.pictures / film.fps))
-                if stopped():
-                    break
-        except UserError:
-            _complete(film, sound)
-            raise
-        _complete(film, sound)
+            with Ahead(frames, READY) as ready:
+                for frame in ready:
+                    reel.add(frame)
+                    if stopped():
+                        break
+        except UserError as err:
+            if not reel.is_open:
+                raise
+            reel.complete(count)
+            raise RenderError(f"{reel.output} ends after {reel.pictures} frames: {err}") from err
+        reel.complete(count)
+    except FILM_ERRORS as err:
+        reel.abandon()
+        why = os.strerror(err.errno) if isinstance(err, OSError) and err.errno else str(err)
+        raise RenderError(f"{reel.output} ends after some {reel.pictures} frames: {why}") from err
     except BaseException:
-        film.abandon()
+        reel.abandon()
         raise
 
 
-def _complete(film: Film, sound: "Soundtrack | None") -> None:
-    if sound is not None:
-        film.add_sound(sound.up_to(film.pictures / film.fps))
-    film.finish()
+def _seen(studio: Studio, shots: Iterable[Shot], first: int) -> Iterator[Frame]:
+    """Draw shots, and yield the frames from number `first` on."""
+    return itertools.dropwhile(lambda frame: frame.index < first, studio.frames(shots))
 
 
-class Soundtrack:
-    """What an engine hears, from `began_s` (show time, s) on. Made before the engine hears that."""
-
-    def __init__(self, sound: Overheard, began_s: float) -> None:
-        self._sound = sound
-        self._began_s = began_s
-        self._lane = Lane(sound, began_s)
-
-    def until(self, film_s: Fraction) -> Samples:
-        """Return what has not been returned before that time of the film, as far as it has been heard."""
-        return self._lane.until(self._began_s + float(film_s), fill=False)
-
-    def up_to(self, film_s: Fraction) -> Samples:
-        """Return all of it, heard or not: the last picture is seen for a while after its tick."""
-        self._sound.read(self._began_s + float(film_s))
-        return self._lane.until(self._began_s + float(film_s), fill=True)
+def _heard(shots: Iterable[Shot], sound: Soundtrack | None) -> Iterator[Shot]:
+    """Yield shots that are all decided before the first is drawn, and keep what is heard with them."""
+    for shot in shots:
+        if sound is not None:
+            sound.listen()
+        yield shot
 
 
-def _open(rendering: Rendering, head: Frame) -> Film:
-    """Make the file. Raises ConfigError if that cannot be done."""
-    height_px, width_px, _ = head.pixels.shape
-    try:
-        target = FilmFile(rendering.output, overwrite=rendering.force)
-    except OSError as err:
-        raise ConfigError(f"cannot write {rendering.output}: {err.strerror}") from err
-    return Film(
-        target,
-        rendering.form,
-        width_px=width_px,
-        height_px=height_px,
-        fps=exact_rate(rendering.show.frame.fps),
-        sound=rendering.show.recording.sound,
-    )
+def _kept(rendering: Rendering, count: int) -> Kept:
+    """Return what there is already. Raises ConfigError if it is not of this film."""
+    if not rendering.resume:
+        return Nothing()
+    rendering.note.check()
+    if rendering.form is None:
+        return KeptPictures(rendering.output, count)
+    chapter = chapter_of(exact_rate(rendering.show.frame.fps))
+    return KeptFilm(rendering.output, rendering.form, chapter, count)
 
 
 def _shaper(show: Show) -> Callable[[Frame], Frame]:
     """Return what makes frames have the shape that recordings have."""
     shape = show.recording.shape
     return Shaper(shape) if shape else lambda frame: frame
+
+
+def _size(show: Show, performance: Performance) -> tuple[int, int]:
+    shape = show.recording.shape
+    return (shape.width_px, shape.height_px) if shape else performance.size
+
+
+def _stretch(rendering: Rendering, show: Performance) -> tuple[int, int]:
+    """Return the numbers of the first frame of the film and of the first one after it."""
+    first = _frame_at(rendering.from_s, show, "--from")
+    last = show.clock.ticks if rendering.to_s is None else round(rendering.to_s * show.clock.fps)
+    last = min(last, show.clock.ticks)
+    if last <= first:
+        raise ConfigError(f"a film ends after it begins at {rendering.from_s:g} s, got --to {rendering.to_s:g}")
+    return first, last
 
 
 def _frame_at(t_s: float, show: Performance, flag: str) -> int:
