@@ -44,19 +44,22 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="show",
-        choices=("show", "generator", "swap", "listen", "control", "outputs", "ndi", "record"),
+        choices=("show", "generator", "swap", "listen", "control", "outputs", "ndi", "record", "render"),
         help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen), "
-        "obeying (control), where frames go (outputs), an NDI output (ndi), what a recording loses (record)",
+        "obeying (control), where frames go (outputs), an NDI output (ndi), what a recording loses (record), "
+        "films (render)",
     )
     parser.add_argument(
         "--duration",
         type=float,
         default=30.0,
         metavar="S",
-        help="show, control, outputs, ndi, record: how long to watch",
+        help="show, control, outputs, ndi, record: how long to watch; render: how much of the demo",
     )
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="generator: threads of the CPU")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="generator, render: threads of the CPU that draw"
+    )
     parser.add_argument("--swaps", type=int, default=10, metavar="N", help="swap: how many changes of the model")
     parser.add_argument("--song", default="demo", metavar="SONG", help="listen: the song to take the time on (demo)")
     parser.add_argument(
@@ -111,6 +114,10 @@ def _measure(arguments: argparse.Namespace, report: "Report") -> None:
         from avserver.bench.recording import bench_recording
 
         bench_recording(report, duration_s=arguments.duration, model=arguments.model)
+    elif arguments.what == "render":
+        from avserver.bench.render import bench_render
+
+        bench_render(report, model=arguments.model, duration_s=arguments.duration, threads=arguments.threads)
     else:
         from avserver.bench.show import bench_show
 

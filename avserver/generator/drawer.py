@@ -12,7 +12,7 @@ from avserver.frame import Frame
 from avserver.frame_ring import FrameRing
 from avserver.frame_spec import FrameSpec
 from avserver.generator.role import Role
-from avserver.generator.worker import WorkerSettings, describe_exit, work
+from avserver.generator.worker import TOOK, WorkerSettings, describe_exit, work
 
 # Specs that lie ready, so that the worker never waits while one frame is decided and another encoded. More would only
 # take memory: a frame of 4K is 25 MB.
@@ -29,6 +29,9 @@ class Drawer:
         threads: of the CPU, to draw with.
         wide: how the network fills frames that are not square, one of `canvas.WIDE`.
         target: what the process runs.
+
+    Attributes:
+        drawing_s: how long the frames that were taken took to draw, all together.
 
     Raises ConfigError if there is no shared memory for the frames.
     """
@@ -48,6 +51,7 @@ class Drawer:
             raise ConfigError(str(err)) from err
         self._name = role.name
         self._submitted = self._taken = 0
+        self.drawing_s = 0.0
         context = multiprocessing.get_context("spawn")
         self._pipe, there = context.Pipe()
         settings = WorkerSettings(role, size, self._ring.name, threads, wide)
@@ -103,6 +107,8 @@ class Drawer:
             raise ModelError(f"{self._name} cannot draw this: {message[1:].decode(errors='replace')}")
         frame = self._ring.numbered(self._taken)
         self._taken += 1
+        if len(message) > 1:
+            self.drawing_s += TOOK.unpack(message[1:])[0]
         return frame
 
     def _tell(self, message: bytes) -> None:

@@ -1,10 +1,10 @@
 """The render worker: the process in which the model lives, and the handle that the show process holds.
 
 Over the pipe, one message a byte string. To the worker: `S` + FrameSpec, `A` to forget the picture before, `Q` to end.
-From the worker: `R` the model is loaded and the first frame drawn (its graph is compiled), `F` a frame lies in the
-ring, `E` + a sentence when one frame could not be drawn, `X` + a sentence when it cannot work at all. The worker keeps
-no state that a FrameSpec does not bring, but for the last picture that feedback mixes in; one that died is simply
-started again.
+From the worker: `R` the model is loaded and the first frame drawn (its graph is compiled), `F` + how long that took (s,
+TOOK) a frame lies in the ring, `E` + a sentence when one frame could not be drawn, `X` + a sentence when it cannot work
+at all. The worker keeps no state that a FrameSpec does not bring, but for the last picture that feedback mixes in; one
+that died is simply started again.
 """
 
 import contextlib
@@ -13,6 +13,8 @@ import logging
 import multiprocessing
 import os
 import signal
+import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +31,7 @@ _log = logging.getLogger(__name__)
 # The first restart comes at once, the next ones wait: a worker that dies while it loads would spin otherwise.
 _BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 _QUIT_S = 0.7
+TOOK = struct.Struct("<d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,14 @@ def _work(pipe: Connection, settings: WorkerSettings) -> None:
             renderer.reset()
             continue
         spec = FrameSpec.from_bytes(message[1:])
+        begun_s = time.perf_counter()
         try:
             pixels = renderer.render(spec)
         except AvserverError as err:
             pipe.send_bytes(b"E" + str(err).encode())
             continue
         ring.write(Frame(pixels=pixels, index=spec.index, t_s=spec.t_s))
-        pipe.send_bytes(b"F")
+        pipe.send_bytes(b"F" + TOOK.pack(time.perf_counter() - begun_s))
 
 
 def work(pipe: Connection, settings: WorkerSettings) -> None:
