@@ -1,5 +1,6 @@
 """Films that are written and read back: every picture at its time, sound with it, the right colours."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import av
 import numpy as np
 import pytest
 
+from avserver.audio.clicks import clicks
 from avserver.errors import ConfigError
 from avserver.frame import Flags
-from avserver.outputs.video.encoding import CONTAINERS, Encoder, FilmForm, form_of_file, threads_for
+from avserver.outputs.video.encoding import CONTAINERS, SOUND_RATE_HZ, Encoder, FilmForm, form_of_file, threads_for
 from avserver.outputs.video.film import Film, FilmFile
 from avserver.outputs.video.stretch import Stretch, exact_rate
 from tests.outputs.films import FPS, SIZE_PX, Played, marked, read_back
@@ -164,3 +166,23 @@ def test_what_cannot_be_a_film_is_refused(tmp_path: Path) -> None:
 
 def test_threads_grow_with_the_picture() -> None:
     assert [threads_for(*size, 30) for size in ((128, 128), (1280, 720), (1920, 1080), (7680, 4320))] == [1, 1, 3, 8]
+
+
+def test_a_click_and_its_picture_are_together_at_the_end_of_ten_minutes(tmp_path: Path) -> None:
+    # A rate that neither the times of files nor samples can be counted by.
+    fps, click_s, rate_hz = Fraction(12_000, 1001), 599.31, SOUND_RATE_HZ
+    path, size = tmp_path / "film.mp4", (64, 48)
+    film = Film(
+        FilmFile(path), form_of_file(path, "auto", 30), width_px=64, height_px=48, fps=fps, sound=True, chapter=48
+    )
+    sound = clicks([1.0, click_s], 600.0, sample_rate=rate_hz)
+    lit = math.ceil(click_s * fps)
+    for number in range(round(600 * fps)):
+        film.add_picture(marked(0, flash=number == lit, size=size).pixels)
+        film.add_sound(sound[round(number / fps * rate_hz) : round((number + 1) / fps * rate_hz)])
+    film.finish()
+    seen = read_back(path)
+    assert len(seen.times_s) == round(600 * fps)
+    assert seen.clicks_s == pytest.approx([1.0, click_s], abs=2e-3)
+    (flash_s,) = seen.flashes_s
+    assert 0 <= flash_s - seen.clicks_s[-1] < 1 / fps
