@@ -39,11 +39,19 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="from_s", type=float, default=0.0, metavar="S", help="begin there (s)")
     parser.add_argument("--to", dest="to_s", type=float, metavar="S", help="end there (s)")
     parser.add_argument("--still", dest="still_s", type=float, metavar="T", help="one picture, that at T seconds")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that draw (1)")
     parser.add_argument("--loop", action="store_true", help="the end leads into the beginning")
     parser.add_argument("--resume", action="store_true", help="go on with a film that was interrupted")
     parser.add_argument(
         "--live-like", action="store_true", help="know no more of the song than a live show of it: no foresight"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that draw (1; in a cluster all that it has room for)"
+    )
+    parser.add_argument(
+        "--cluster",
+        default="",
+        metavar="ADDRESS",
+        help="have a Ray cluster draw: auto, host:port of its head, or local",
     )
     parser.add_argument("--force", action="store_true", help="write over a file that exists")
     parser.set_defaults(run=_render)
@@ -66,6 +74,7 @@ def _render(arguments: argparse.Namespace) -> int:
             live_like=arguments.live_like,
             loop=arguments.loop,
             resume=arguments.resume,
+            cluster=arguments.cluster,
         ),
         sys.stderr,
     )

@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from avserver.generator.directions import Directions, sample_z
 from avserver.generator.feedback import feedback_values, mix_in
 from avserver.generator.grading import develop, grade_values
 from avserver.generator.mapping_network import MappingNetwork
+from avserver.generator.memory import Memory
 from avserver.generator.mixing import MixedSynthesis, layer_shares
 from avserver.generator.noise_fields import FIELDS, coefficients, make_fields
 from avserver.generator.role import Role
@@ -36,19 +36,6 @@ from avserver.ws_file import read_ws
 Tensor = Any
 
 CLUSTER_PICTURES = 24  # on whose features channels are grouped, those of the first seeds
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a renderer remembers of the pictures before, to go on from there in another process.
-
-    Attributes:
-        previous: the picture that feedback mixes in, (1, H, W, 3) float32 as the network drew it; None if it did not.
-        limiter: what has been shown of late.
-    """
-
-    previous: npt.NDArray[np.float32] | None
-    limiter: StrobeLimiter
 
 
 class Renderer:

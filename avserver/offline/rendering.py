@@ -57,7 +57,8 @@ class Rendering:
         live_like: as a live show of the song would play it, without foresight.
         loop: the end leads into the beginning, see `looped`.
         resume: go on with a film that was interrupted.
-        workers: processes that draw.
+        workers: processes that draw; None: one, or in a cluster as many as it has room for.
+        cluster: address of the cluster of Ray's whose machines draw, see `ray_cluster.joined`; empty: this one does.
 
     Raises ConfigError for what does not fit together, and a file that exists.
     """
@@ -73,10 +74,11 @@ class Rendering:
     live_like: bool = False
     loop: bool = False
     resume: bool = False
-    workers: int = 1
+    workers: int | None = None
+    cluster: str = ""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.workers <= MOST_WORKERS:
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
             raise ConfigError(f"--workers is a number from 1 to {MOST_WORKERS}, got {self.workers}")
         for flag, time_s in (("--from", self.from_s), ("--to", self.to_s), ("--still", self.still_s)):
             if time_s is not None and not 0 <= time_s < math.inf:
@@ -157,7 +159,9 @@ def render(rendering: Rendering, out: TextIO) -> Rendered:
     model = rendering.show.model
     with (
         _performance(rendering) as show,
-        Studio(show.size, threads=model.threads, wide=model.wide, workers=rendering.workers) as studio,
+        Studio(
+            show.size, threads=model.threads, wide=model.wide, workers=rendering.workers, cluster=rendering.cluster
+        ) as studio,
     ):
         if rendering.still_s is not None:
             return _still(rendering, rendering.still_s, show, studio)

@@ -12,6 +12,7 @@ import numpy as np
 from avserver.frame import Flags, Frame
 from avserver.generator.drawer import IN_FLIGHT, Drawer
 from avserver.generator.role import Role
+from avserver.offline.cluster import Cluster
 from avserver.offline.crew import Crew, Drawers
 from avserver.offline.shots import Shot
 
@@ -23,15 +24,33 @@ class Studio:
         size: (width, height) of the frames in px.
         threads: of the CPU, for each process to draw with.
         wide: how the network fills frames that are not square, one of `canvas.WIDE`.
-        workers: processes a role.
+        workers: processes a role; None: one, or in a cluster as many as it has room for.
+        cluster: address of the cluster of Ray's whose machines draw, see `ray_cluster.joined`; empty: this one does.
+
+    Attributes:
+        cluster: if there is one.
+
+    Entering it raises ConfigError if the cluster cannot be had.
     """
 
-    def __init__(self, size: tuple[int, int], *, threads: int = 1, wide: str = "off", workers: int = 1) -> None:
-        self._size, self._threads, self._wide, self._workers = size, threads, wide, workers
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        threads: int = 1,
+        wide: str = "off",
+        workers: int | None = None,
+        cluster: str = "",
+    ) -> None:
+        self._size, self._threads, self._wide = size, threads, wide
+        self._workers = workers or 1
+        self.cluster = Cluster(cluster, size, threads=threads, wide=wide, workers=workers) if cluster else None
         self._hired: dict[Role, Crew] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        if self.cluster:
+            self._stack.enter_context(self.cluster)
         return self
 
     def __exit__(
@@ -46,6 +65,8 @@ class Studio:
         return self._hired[role]
 
     def _engage(self, role: Role) -> Crew:
+        if self.cluster:
+            return self.cluster.engage(role)
         return Drawers(
             [
                 self._stack.enter_context(Drawer(role, self._size, threads=self._threads, wide=self._wide))
@@ -56,7 +77,7 @@ class Studio:
     def frames(self, shots: Iterable[Shot]) -> Iterator[Frame]:
         """Yield the frame of every shot. Raises UserError if one cannot be drawn."""
         width_px, height_px = self._size
-        ahead = IN_FLIGHT * self._workers
+        ahead = self.cluster.ahead if self.cluster else IN_FLIGHT * self._workers
         return draw(shots, self.hire, width_px=width_px, height_px=height_px, ahead=ahead)
 
 

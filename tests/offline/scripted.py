@@ -1,5 +1,6 @@
 """A short film by hand: two roles take turns, and for a while pictures look back at those before."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,14 @@ def _shot(index: int, role: Role) -> Shot:
     return Shot(tick, role, None if index in FROZEN else spec, 1.0, blackout=False)
 
 
-def film(shots: list[Shot], studio: Studio) -> np.ndarray:
-    frames = list(studio.frames(shots))
-    assert [frame.index for frame in frames] == [shot.tick.index for shot in shots]
+def film(shots: Iterable[Shot], studio: Studio) -> np.ndarray:
+    asked: list[int] = []
+    frames = list(studio.frames(_noted(shots, asked)))
+    assert [frame.index for frame in frames] == asked
     return np.stack([frame.pixels for frame in frames])
+
+
+def _noted(shots: Iterable[Shot], indices: list[int]) -> Iterator[Shot]:
+    for shot in shots:
+        indices.append(shot.tick.index)
+        yield shot

@@ -88,14 +88,14 @@ def test_what_is_missing_for_long_is_not_encoded_and_all_else_keeps_its_time(
     name: str, filled: int, tmp_path: Path
 ) -> None:
     show = Played((14.0,))
-    take = None
+    stretch = None
     for index in range(430):  # 13 of its 14 s are missing
         frame = show.next()
-        take = take or Take(film_at(tmp_path / name), show.sound, frame)
+        stretch = stretch or Stretch(film_at(tmp_path / name), show.sound, frame)
         if index < 10 or index >= 400:
-            take.add(frame)
-    assert take is not None
-    take.finish()
+            stretch.add(frame)
+    assert stretch is not None
+    stretch.finish()
     seen = read_back(tmp_path / name)
     assert seen.numbers == [*range(10), *[9] * filled, *[index % 256 for index in range(400, 430)]]
     assert seen.times_s[10:] == pytest.approx(np.arange(10 if filled else 400, 430) / FPS, abs=1e-3)

@@ -29,8 +29,8 @@ class Stretch:
     """Puts frames into a film where their show time belongs, and repeats the last one where there is none.
 
     No picture is moved by what comes late, is left out or comes twice: picture n of the film is what the show showed
-    n / fps seconds after the first. Where many seconds are missing the one before is shown for so long. Sound is that of
-    the same time, silence where there is none.
+    n / fps seconds after the first. Where many seconds are missing the one before is shown for so long. Sound is that
+    of the same time, silence where there is none.
 
     Args:
         film: to be made; `finish` finishes it.
