@@ -73,14 +73,14 @@ class FarDrawer:
         backend.start(threads)
         self._size, self._threads, self._wide = size, threads, wide
         self._precision = backend.default_precision()
-        self._learnt: dict[int, Renderer | str] = {}
+        self._renderers: dict[int, Renderer] = {}
 
     def traits(self) -> Traits:
         """Tell who this is."""
         return Traits(socket.gethostname(), version("avserver"), self._precision)
 
-    def learn(self, number: int, parcel: Parcel, precision: str) -> None:
-        """Get ready to play a role, which is called by that number; `draw` tells if that was not possible."""
+    def learn(self, number: int, parcel: Parcel, precision: str) -> str:
+        """Get ready to play a role, which is called by that number; return why that cannot be, or nothing."""
         from avserver.generator.renderer import renderer_for  # noqa: PLC0415
 
         try:
@@ -88,15 +88,25 @@ class FarDrawer:
                 role = unpack(parcel, Path(folder))
                 renderer = renderer_for(role, self._size, wide=self._wide, threads=self._threads, precision=precision)
             renderer.warm_up()
-            self._learnt[number] = renderer
         except AvserverError as err:
-            self._learnt[number] = str(err)
+            return str(err)
+        self._renderers[number] = renderer
+        return ""
 
-    def draw(self, number: int, specs: Sequence[FrameSpec], memory: Memory | None) -> Drawn | str:
-        """Draw specs in order, from what was drawn before on; return a sentence instead if one cannot be drawn."""
-        renderer = self._learnt[number]
-        if isinstance(renderer, str):
-            return renderer
+    def draw(self, number: int, complaint: str, specs: Sequence[FrameSpec], memory: Memory | None) -> Drawn | str:
+        """Draw a role's specs in order, from what was drawn before on.
+
+        Args:
+            number: of the role.
+            complaint: what `learn` returned.
+            specs: at least one.
+            memory: of the chunk that this one looks back at.
+
+        Returns a sentence instead if one cannot be drawn.
+        """
+        if complaint:
+            return complaint
+        renderer = self._renderers[number]
         renderer.reset()
         if memory is not None:
             renderer.memory = memory

@@ -44,13 +44,13 @@ class _Drawer:
         actor: Ray's handle.
         asked: what its traits will be; None while it is at work.
         chunks: how many it has.
-        learnt: numbers of the roles that it was told.
+        learnt: what it says to each role, by number, that it was told.
     """
 
     actor: Any
     asked: Reference | None
     chunks: int = 0
-    learnt: set[int] = field(default_factory=set)
+    learnt: dict[int, Reference] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)
@@ -151,7 +151,11 @@ class Cluster:
         self._look(0)
 
     def wait_for(self, chunk: _Chunk, flush: Callable[[], None]) -> Drawn:
-        """Wait until a chunk is drawn, and return that; have it `flush` what it holds back when somebody is idle.
+        """Wait until a chunk is drawn, and return that.
+
+        Args:
+            chunk: that was submitted.
+            flush: is called when somebody has nothing to do, to submit what was held back.
 
         Raises:
             ModelError: if the model cannot be loaded, or cannot draw it.
@@ -240,11 +244,13 @@ class Cluster:
 
     def _give(self, chunk: _Chunk, drawer: _Drawer) -> None:
         if chunk.role not in drawer.learnt:
-            drawer.actor.learn.remote(chunk.role, self._parcels[chunk.role], self._precision)
-            drawer.learnt.add(chunk.role)
+            parcel = self._parcels[chunk.role]
+            drawer.learnt[chunk.role] = drawer.actor.learn.remote(chunk.role, parcel, self._precision)
         if chunk.before is not None and chunk.before.drawn is not None:
             chunk.memory, chunk.before = chunk.before.drawn.memory, None
-        self._drawing[drawer.actor.draw.remote(chunk.role, chunk.specs, chunk.memory)] = (chunk, drawer)
+        # Ray has it wait for what it says to the role, and hands that over.
+        drawn = drawer.actor.draw.remote(chunk.role, drawer.learnt[chunk.role], chunk.specs, chunk.memory)
+        self._drawing[drawn] = (chunk, drawer)
         drawer.chunks += 1
 
     def _check_life(self) -> None:

@@ -68,7 +68,7 @@ def _start(ray: ModuleType, folder: str, cpus: int, store_bytes: int) -> None:
             _temp_dir=folder,
         )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as err:
-        raise ConfigError(f"Ray cannot start a cluster on this machine: {_first_line(err)}") from err
+        raise ConfigError(f"Ray cannot start a cluster on this machine: {_first_sentence(err)}") from err
 
 
 @contextlib.contextmanager
@@ -80,7 +80,7 @@ def _already_running(address: str) -> Iterator[ModuleType]:
         ray.init(address=f"{host}:{port}", log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as err:
         raise ConfigError(
-            f"cannot join a Ray cluster at {address} ({_first_line(err)}); `ray start` makes this machine a part of one"
+            f"cannot join a Ray cluster at {address} ({_first_sentence(err)}); `ray start` makes this machine a part of one"
         ) from err
     try:
         yield ray
@@ -118,7 +118,7 @@ def _greet(host: str, port: int) -> None:
         raise ConnectionError("what listens there is not Ray")
 
 
-def _first_line(err: Exception) -> str:
+def _first_sentence(err: Exception) -> str:
     """Return what an error says, short."""
     text = str(err.strerror if isinstance(err, OSError) and err.strerror else err) or type(err).__name__
-    return text.splitlines()[0].rstrip(". ")
+    return text.splitlines()[0].split(". ")[0].rstrip(".")
