@@ -17,6 +17,7 @@ from typing import Any
 from avserver.audio.source_name import DEMO, is_path
 from avserver.canvas import WIDE
 from avserver.errors import ConfigError, nearest
+from avserver.lut_file import MOST_LUTS
 from avserver.outputs.settings import KINDS, OutputSettings, RecordingSettings, ZeroMqSettings, kind_of
 from avserver.take.settings import TakeSettings
 
@@ -130,6 +131,17 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GradeSettings:
+    """The look-up tables (`.cube`) that `/grade/lut` chooses from: 1 is the first of `luts`."""
+
+    luts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.luts) > MOST_LUTS:
+            raise ConfigError(f"grade.luts names {MOST_LUTS} look-up tables at most, got {len(self.luts)}")
+
+
+@dataclass(frozen=True, slots=True)
 class MappingSettings:
     """What drives what: a mapping file, or the name of one that comes with avserver: `default`, or a controller's.
 
@@ -232,6 +244,7 @@ class Show:
     failsafe: FailsafeSettings = field(default_factory=FailsafeSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+    grade: GradeSettings = field(default_factory=GradeSettings)
     mapping: MappingSettings = field(default_factory=MappingSettings)
     osc: OscSettings = field(default_factory=OscSettings)
     midi: MidiSettings = field(default_factory=MidiSettings)
@@ -389,6 +402,7 @@ def _relative_to(show: Show, folder: Path) -> Show:
     )
     if show.failsafe.picture not in ("hold", "fade"):
         show = change(show, "failsafe", picture=str(folder / Path(show.failsafe.picture).expanduser()))
+    show = change(show, "grade", luts=tuple(str(folder / Path(name).expanduser()) for name in show.grade.luts))
     show = change(show, "presets", path=str(folder / Path(show.presets.path).expanduser()))
     output = tuple(settings.relative_to(folder) for settings in show.output)
     zeromq, recording = show.zeromq.relative_to(folder), show.recording.relative_to(folder)

@@ -1,6 +1,7 @@
 """The repertoire: the models that a show may play."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from avserver.bundled import model_path
 from avserver.control.patch import Patch
@@ -8,6 +9,7 @@ from avserver.errors import ModelError
 from avserver.generator.architecture import NetworkConfig, check_alike
 from avserver.generator.checkpoint import inspect
 from avserver.generator.role import Role
+from avserver.lut_file import read_lut
 from avserver.scene.bends import bend_slots
 
 
@@ -17,11 +19,16 @@ class Repertoire:
     Args:
         names: paths of model files, or `default` for the one that comes with avserver.
         partner: the model that may be mixed into those of its shape; empty for none.
+        luts: look-up tables for whichever of them plays.
 
-    Raises ModelError, naming the file, if one is no model, or the first one cannot be mixed with the partner.
+    Raises ModelError, naming the file, if one is no model, or the first one cannot be mixed with the partner;
+    ConfigError if a look-up table is none.
     """
 
-    def __init__(self, names: Sequence[str], partner: str = "") -> None:
+    def __init__(self, names: Sequence[str], partner: str = "", luts: Sequence[str] = ()) -> None:
+        self._luts = tuple(Path(name) for name in luts)
+        for lut in self._luts:
+            read_lut(lut)  # said here, and not by a worker that cannot start
         self._paths = [model_path(name) for name in names]
         self._configs = [inspect(path) for path in self._paths]
         self._partner = model_path(partner) if partner else None
@@ -48,4 +55,4 @@ class Repertoire:
         partner = self._partner if self._configs[number] == self._partner_config else None
         path = self._paths[number]
         kinds = patch.direction_kinds()
-        return Role(path.name, path, shape, slots, kinds, partner, patch.pictures, patch.editions)
+        return Role(path.name, path, shape, slots, kinds, partner, patch.pictures, self._luts, patch.editions)

@@ -175,7 +175,7 @@ class Server:
     def _load(self, stack: ExitStack) -> None:
         """Read everything that comes from files, so that what is wrong with them shows before anything is started."""
         show = self._show
-        self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
+        self._models = Repertoire([show.model.path, *show.model.also], show.model.partner, show.grade.luts)
         failsafe = show.failsafe
         self._failsafe = make_failsafe(failsafe.after_s, failsafe.picture, failsafe.fade_s, *self._size)
         self._mapping_paths = [mapping_path(name) for name in (show.mapping.path, *show.mapping.also)]

@@ -30,6 +30,8 @@ def test_file_names_are_relative_to_the_show_file(tmp_path: Path) -> None:
     assert load_show(path).failsafe.picture == "fade"
     assert show.audio.source == str(tmp_path / "song.ogg")
     assert show.mapping.path == "default"
+    path.write_text('[grade]\nluts = ["film.cube", "/looks/cold.cube"]\n')
+    assert load_show(path).grade.luts == (str(tmp_path / "film.cube"), "/looks/cold.cube")
 
 
 @pytest.mark.parametrize(

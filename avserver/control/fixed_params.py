@@ -7,6 +7,8 @@ from avserver.control.params import Kind, Param
 from avserver.control.patch_params import direction_params
 from avserver.control.quantiser import QUANTISE
 from avserver.control.tempo_source import AUDIO, TEMPO_SOURCES
+from avserver.frame_spec import ENLARGERS
+from avserver.lut_file import MOST_LUTS
 from avserver.signals import BANDS, STEMS
 
 # Directions of w that every show has. Each costs nothing while its amount is 0.
@@ -69,6 +71,29 @@ _GRADE = (
     float_param("/grade/contrast", 1.0, 0.0, 2.0, "contrast of the picture"),
     float_param("/grade/saturation", 1.0, 0.0, 2.0, "saturation of the picture, 0 is grey"),
     float_param("/grade/hue", 0.0, -180.0, 180.0, "turn of all colours, red towards green", "deg"),
+    float_param("/grade/temperature", 0.0, -1.0, 1.0, "white balance, blue to orange"),
+    float_param("/grade/tint", 0.0, -1.0, 1.0, "white balance, green to magenta"),
+    *(
+        float_param(f"/grade/{knob}{ending}", *numbers, f"{text}{whose}")
+        for knob, numbers, text in (
+            ("lift", (0.0, -0.5, 0.5), "what black becomes, as a share of white"),
+            ("gamma", (1.0, 0.25, 4.0), "brightness between black and white"),
+            ("gain", (1.0, 0.0, 4.0), "brightness of white"),
+        )
+        for ending, whose in (
+            ("", ""),
+            ("_r", ", of red besides"),
+            ("_g", ", of green besides"),
+            ("_b", ", of blue besides"),
+        )
+    ),
+    int_param("/grade/lut", 0, 0, MOST_LUTS, "look-up table, 1 is the show file's first; 0, and what it lacks: none"),
+    float_param("/grade/lut_amount", 1.0, 0.0, 1.0, "share of the look-up table"),
+)
+
+_UPSCALE = (
+    choice_param("/upscale/by", "bicubic", ENLARGERS, "what enlarges pictures that are smaller than the frame"),
+    float_param("/upscale/match", 0.0, 0.0, 1.0, "enlarged, colours get the mean and deviation back that they had"),
 )
 
 _FEEDBACK = (
@@ -180,6 +205,7 @@ FIXED: tuple[Param, ...] = (
     *_LATENT,
     *_NOISE,
     *_GRADE,
+    *_UPSCALE,
     *_FEEDBACK,
     *_TEMPO,
     *_TIME,

@@ -53,7 +53,7 @@ def _model(show: Show) -> Finding:
     from avserver.repertoire import Repertoire
 
     try:
-        models = Repertoire([show.model.path, *show.model.also], show.model.partner)
+        models = Repertoire([show.model.path, *show.model.also], show.model.partner, show.grade.luts)
     except UserError as err:
         return Finding(State.BROKEN, str(err), "avserver import makes a model of an official pickle")
     resolution = models.config(0).resolution

@@ -66,10 +66,11 @@ def _shift(x: Tensor, axis: int, offset: int, size: int) -> Tensor:
     """Return the `size` samples of x from `offset` on, counted in x with one zero before and after."""
     padding = [[0, 0] for _ in x.shape]
     padding[axis] = [1, 1]
-    return _slice(ops.pad(x, padding), axis, offset, size)
+    return sliced(ops.pad(x, padding), axis, offset, size)
 
 
-def _slice(x: Tensor, axis: int, offset: int, size: int, step: int = 1) -> Tensor:
+def sliced(x: Tensor, axis: int, offset: int, size: int, step: int = 1) -> Tensor:
+    """Return `size` samples of x along an axis, from `offset` on, every `step`-th."""
     index = [slice(None)] * len(x.shape)
     index[axis] = slice(offset, offset + (size - 1) * step + 1, step)
     return x[tuple(index)]
@@ -80,7 +81,7 @@ def blur_doubled(x: Tensor, kernel: Array) -> Tensor:
     padded = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
     for axis, taps in zip((1, 2), separate(kernel * DOUBLING_GAIN), strict=True):
         # A convolution meets its taps in reverse.
-        shifted = [_slice(padded, axis, i, x.shape[axis] - 1) for i in range(len(taps))]
+        shifted = [sliced(padded, axis, i, x.shape[axis] - 1) for i in range(len(taps))]
         padded = sum(float(tap) * part for tap, part in zip(taps[::-1], shifted, strict=True))
     return padded
 
@@ -170,7 +171,7 @@ class Upsampling:
         shape = list(x.shape)
         shape[axis] = steps * self.factor
         spread = ops.reshape(ops.stack(parts, axis=axis + 1), shape)
-        return _slice(spread, axis, 0, self.size[axis - 1])
+        return sliced(spread, axis, 0, self.size[axis - 1])
 
 
 def decimate(x: Tensor, axis: int, taps: Array, factor: int) -> Tensor:
@@ -201,13 +202,13 @@ def separable_terms(kernel: Array) -> list[tuple[Array, Array]]:
 
 def _filtered(x: Tensor, axis: int, start: int, taps: Array, size: int, step: int = 1) -> Tensor:
     """Return the sums over k of taps[k] times sample start + step i + k of x, for i < size."""
-    return sum(float(tap) * _slice(x, axis, start + k, size, step) for k, tap in enumerate(taps))
+    return sum(float(tap) * sliced(x, axis, start + k, size, step) for k, tap in enumerate(taps))
 
 
 def _extent(x: Tensor, axis: int, first: int, stop: int) -> Tensor:
     """Return the samples first <= i < stop of x; those outside are zeros."""
     size = x.shape[axis]
-    kept = _slice(x, axis, max(first, 0), min(stop, size) - max(first, 0))
+    kept = sliced(x, axis, max(first, 0), min(stop, size) - max(first, 0))
     padding = [[0, 0] for _ in x.shape]
     padding[axis] = [max(-first, 0), max(stop - size, 0)]
     return ops.pad(kept, padding)

@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from avserver.canvas import canvas_for
-from avserver.errors import ModelError, WireError
-from avserver.frame_spec import BendSlot, Feedback, FrameSpec, LatentTerm, NoiseLevel
+from avserver.errors import ModelError, WireError, nearest
+from avserver.frame_spec import ENLARGERS, BendSlot, Feedback, FrameSpec, Grade, LatentTerm, NoiseLevel, Upscale
 from avserver.generator import backend, checkpoint
 from avserver.generator.backend import ops, stage
 from avserver.generator.bending import BendPlan, Probe
 from avserver.generator.bending.selection import shrink
 from avserver.generator.directions import Directions, sample_z
 from avserver.generator.feedback import feedback_values, mix_in
-from avserver.generator.grading import develop, grade_values
+from avserver.generator.grading import develop, grade_values, graded, opacity_of
+from avserver.generator.looks import VALUES, Looks
 from avserver.generator.mapping_network import MappingNetwork
 from avserver.generator.memory import Memory
 from avserver.generator.mixing import MixedSynthesis, layer_shares
@@ -29,6 +30,8 @@ from avserver.generator.role import Role
 from avserver.generator.seeds import SeedMixer
 from avserver.generator.strobe import StrobeLimiter
 from avserver.generator.synthesis import make_synthesis
+from avserver.generator.upscaling import Upscaler, factor_for
+from avserver.lut_file import read_lut
 from avserver.shape import Shape
 from avserver.shaping import shaped
 from avserver.ws_file import read_ws
@@ -54,6 +57,7 @@ class Renderer:
             near to the shape of `size` as whole samples of its coarsest layer come.
         partner: another model of the same configuration, of which a spec's `mix` says how much there is.
         pictures: files of ws, as `avserver project` writes them, for the numbers of a spec that stand for pictures.
+        luts: files of look-up tables, of which a spec's grade names one by its number. Without any they cost nothing.
         precision: of the convolutions, "float32" or "bfloat16"; None takes what this machine is fast with.
         threads: of the CPU; what is chosen first in a process holds.
 
@@ -65,7 +69,8 @@ class Renderer:
     Raises:
         ModelError: if the file is no model, doesn't have a layer or channels of `bends`, or for an unknown kind of
             directions.
-        ConfigError: for an unknown precision, or a picture that is none or of another model.
+        ConfigError: for an unknown precision, a look-up table that is none, or a picture that is none or of another
+            model.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Renderer:
         wide: str = "off",
         partner: str | Path | None = None,
         pictures: Sequence[Path] = (),
+        luts: Sequence[Path] = (),
         precision: str | None = None,
         threads: int = 1,
     ) -> None:
@@ -108,7 +114,10 @@ class Renderer:
         }
         layers = [dataclasses.replace(layer, canvas=self.canvas) for layer in self.config.layers]
         self._plan = BendPlan(self.bends, layers, functools.cache(self._activations))
+        self._looks = Looks([read_lut(lut) for lut in luts]) if luts else None
         self._draw = backend.program(self._picture)
+        factor = factor_for(self.canvas.samples(self.config.resolution), self.size)
+        self._upscaler = Upscaler(factor, precision=self.precision) if factor else None
         self._mix_in = backend.program(stage(mix_in))
         self._limiter = StrobeLimiter()
         self.reset()
@@ -138,6 +147,9 @@ class Renderer:
         spec = _portrait(0, self.config.num_ws)
         self.render(spec)
         self.render(dataclasses.replace(spec, feedback=Feedback(amount=0.5)))
+        if self._upscaler is not None:
+            for enlarger in ENLARGERS:
+                self.render(dataclasses.replace(spec, upscale=Upscale(enlarger, match=0.5)))
         self.reset()
 
     def render(self, spec: FrameSpec) -> npt.NDArray[np.uint8]:
@@ -147,12 +159,21 @@ class Renderer:
             ModelError: for a layer, resolution, transform or direction that this renderer doesn't have.
             WireError: for values that make no sense (a seed that is none, a number that is not finite).
         """
-        grade, shares = _grade(spec), self._shares(spec)
+        grade, shares = self._grade(spec), self._shares(spec)
         ws = self._directions.move(self._mix_seeds(spec, shares), spec.directions)
         noise, bends = self._noise_coefficients(spec.noise, shares), self._plan.values(spec.bends)
         drawn = self._draw(ws, noise, bends, grade, shares)
-        drawn = self._feed_back(spec, drawn)
+        drawn = self._enlarge(spec.upscale, self._feed_back(spec, drawn))
         return self._limit(spec, shaped(backend.to_numpy(drawn)[0], self._shape))
+
+    def _grade(self, spec: FrameSpec) -> npt.NDArray[np.float32]:
+        """Return the grade of the frame as it is drawn: with feedback, it is faded only after it has been mixed."""
+        _check_numbers(spec)
+        grade = dataclasses.replace(spec.grade, opacity=1.0) if spec.feedback.amount > 0 else spec.grade
+        values = grade_values(grade)
+        return (
+            values if self._looks is None else np.concatenate([values, self._looks.values(grade.lut, grade.lut_amount)])
+        )
 
     def _shares(self, spec: FrameSpec) -> npt.NDArray[np.float32]:
         """Return the partner's share of each layer."""
@@ -175,9 +196,14 @@ class Renderer:
             for i, conv in enumerate(self._synthesis.noisy)
         }
         bending = self._plan.begin(bends)
-        if self._mixed is None:
-            return self._synthesis.draw(ws, fields, bending, lambda image: develop(image, grade))
-        return self._mixed.draw(ws, fields, bending, lambda image: develop(image, grade), shares=shares)
+        draw = self._synthesis.draw
+        if self._mixed is not None:
+            draw = functools.partial(self._mixed.draw, shares=shares)
+        if self._looks is None:
+            return draw(ws, fields, bending, lambda image: develop(image, grade))
+        look, grade = grade[-VALUES:], grade[:-VALUES]
+        levels = draw(ws, fields, bending, lambda image: graded(image, grade))
+        return self._looks.apply(levels, look, opacity_of(grade))
 
     def _activations(self, layer: str, place: str) -> npt.NDArray[np.float32]:
         """Return what some pictures look like at a layer, small: (CLUSTER_PICTURES, h, w, channels)."""
@@ -220,6 +246,12 @@ class Renderer:
         self._previous, shown = self._mix_in(drawn, self._previous, values)
         return shown
 
+    def _enlarge(self, upscale: Upscale, drawn: Tensor) -> Tensor:
+        """Return the picture larger, if it is to be: what is left to the size of the frame is `shaped`'s."""
+        if upscale.by not in ENLARGERS:
+            raise WireError(f"nothing called {upscale.by!r} enlarges pictures; {nearest(upscale.by, ENLARGERS)}")
+        return drawn if self._upscaler is None else self._upscaler(upscale, drawn)
+
     def _limit(self, spec: FrameSpec, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         if not spec.strobe_safe:
             self._limiter.reset()
@@ -239,6 +271,7 @@ def renderer_for(
         wide=wide,
         partner=role.partner,
         pictures=role.pictures,
+        luts=role.luts,
         precision=precision,
         threads=threads,
     )
@@ -249,13 +282,19 @@ def _portrait(seed: int, num_ws: int) -> FrameSpec:
     return FrameSpec(index=0, t_s=0.0, latents=(LatentTerm((0, num_ws), (seed,), (1.0,)),))
 
 
-def _grade(spec: FrameSpec) -> npt.NDArray[np.float32]:
-    """Return the grade of the frame as it is drawn: with feedback, it is faded only after it has been mixed."""
-    numbers = (*dataclasses.astuple(spec.grade), *dataclasses.astuple(spec.feedback), spec.truncation_psi)
+def _check_numbers(spec: FrameSpec) -> None:
+    """Raise WireError for numbers of the finished picture that make no sense."""
+    numbers = (*_numbers(spec.grade), *dataclasses.astuple(spec.feedback), spec.truncation_psi, spec.upscale.match)
     if not all(map(math.isfinite, numbers)):
-        got = f"{spec.grade}, {spec.feedback} and {spec.truncation_psi}"
-        raise WireError(f"a grade, a feedback and a truncation are finite, got {got}")
-    return grade_values(dataclasses.replace(spec.grade, opacity=1.0) if spec.feedback.amount > 0 else spec.grade)
+        got = f"{spec.grade}, {spec.feedback}, {spec.truncation_psi} and {spec.upscale}"
+        raise WireError(f"a grade, a feedback, a truncation and an upscaling are finite, got {got}")
+    if min(spec.grade.gamma) <= 0:
+        raise WireError(f"a gamma is above 0, got {spec.grade.gamma}")
+
+
+def _numbers(grade: Grade) -> list[float]:
+    parts = dataclasses.astuple(grade)
+    return [number for part in parts for number in (part if isinstance(part, tuple) else (part,))]
 
 
 def _program_of(mapping: MappingNetwork) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:

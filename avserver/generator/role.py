@@ -18,6 +18,7 @@ class Role:
         directions: kinds of directions of w that it may be moved along.
         partner: file of a model of the same shape that may be mixed in.
         pictures: files of ws that stand among the seeds.
+        luts: files of look-up tables that its colours may be graded with.
         editions: when each of them was written (ns): another edition is another role.
     """
 
@@ -28,4 +29,5 @@ class Role:
     directions: tuple[str, ...] = ()
     partner: Path | None = None
     pictures: tuple[Path, ...] = ()
+    luts: tuple[Path, ...] = ()
     editions: tuple[int, ...] = ()

@@ -80,7 +80,7 @@ def _already_running(address: str) -> Iterator[ModuleType]:
         ray.init(address=f"{host}:{port}", log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as err:
         raise ConfigError(
-            f"cannot join a Ray cluster at {address} ({_first_sentence(err)}); `ray start` makes this machine a part of one"
+            f"cannot join a Ray cluster at {address} ({_first_sentence(err)}); `ray start` has this machine join one"
         ) from err
     try:
         yield ray

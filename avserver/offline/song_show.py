@@ -56,7 +56,7 @@ class SongShow:
     def __init__(self, song: str, show: Show, *, live_like: bool = False) -> None:
         self._show = show
         self._live_like = live_like
-        self._models = Repertoire([show.model.path, *show.model.also], show.model.partner)
+        self._models = Repertoire([show.model.path, *show.model.also], show.model.partner, show.grade.luts)
         resolution = self._models.config(0).resolution
         self.size = show.frame.size or (resolution, resolution)
         self._patch = load_patch(*[mapping_path(name) for name in (show.mapping.path, *show.mapping.also)])

@@ -1,8 +1,11 @@
 """Scene: decides a frame. Signals and parameters in, FrameSpec out."""
 
+import operator
+from collections.abc import Callable
+
 from avserver.control.params import Params
 from avserver.control.patch import FIXED_DIRECTION_PATCHES, Patch
-from avserver.frame_spec import Feedback, FrameSpec, Grade, Mix, ModelShape
+from avserver.frame_spec import ENLARGERS, Feedback, FrameSpec, Grade, Mix, ModelShape, Upscale
 from avserver.scene.bends import Bends
 from avserver.scene.latents import Latents, layers_of
 from avserver.scene.noise import Noise
@@ -71,6 +74,7 @@ class Scene:
             grade=_grade(params),
             feedback=_feedback(params),
             mix=_mix(params, model.num_ws),
+            upscale=_upscale(params),
             strobe_safe=bool(params["/output/strobe_safe"]),
         )
 
@@ -81,7 +85,24 @@ def _grade(params: Params) -> Grade:
         contrast=float(params["/grade/contrast"]),
         saturation=float(params["/grade/saturation"]),
         hue=float(params["/grade/hue"]),
+        lift=_of_colours(params, "lift", operator.add),
+        gamma=_of_colours(params, "gamma", operator.mul),
+        gain=_of_colours(params, "gain", operator.mul),
+        temperature=float(params["/grade/temperature"]),
+        tint=float(params["/grade/tint"]),
+        lut=int(params["/grade/lut"]),
+        lut_amount=float(params["/grade/lut_amount"]),
     )
+
+
+def _of_colours(params: Params, knob: str, join: Callable[[float, float], float]) -> tuple[float, float, float]:
+    """Return what a knob of the grade and those of the three colours come to."""
+    red, green, blue = (join(float(params[f"/grade/{knob}"]), float(params[f"/grade/{knob}_{c}"])) for c in "rgb")
+    return red, green, blue
+
+
+def _upscale(params: Params) -> Upscale:
+    return Upscale(ENLARGERS[int(params["/upscale/by"])], float(params["/upscale/match"]))
 
 
 def _mix(params: Params, num_ws: int) -> Mix:

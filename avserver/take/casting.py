@@ -28,7 +28,7 @@ class Casting:
     def __init__(self, take: Take, show: Show) -> None:
         self._cast = {role: role for role in take.roles}
         if show.model.path != take.settings["model"]:
-            other = Repertoire([show.model.path], show.model.partner).role(0, parse_patch("", file=""))
+            other = Repertoire([show.model.path], show.model.partner, show.grade.luts).role(0, parse_patch("", file=""))
             self._cast = {role: recast_role(role, other) for role in take.roles}
             _tell_what_is_left_out(self._cast)
         else:

@@ -52,7 +52,7 @@ def test_a_third_of_the_hues_round_red_is_green_and_luma_stays(image):
 
 
 def test_all_at_once_in_plain_numpy(image):
-    x = np.clip(image * 127.5 + 128, 0, 255).astype(float)
+    x = np.clip(image * 127.5 + 128, 0.5, 255.5).astype(float)  # half a level above, which bytes cut off
     luma = np.array([0.2126, 0.7152, 0.0722])
     # A turn around grey by 120 degrees makes red green, green blue and blue red; then each has its own luma back.
     turned = x[..., [2, 0, 1]]
@@ -62,3 +62,40 @@ def test_all_at_once_in_plain_numpy(image):
     expected = np.clip(127.5 + 1.2 * (saturated - 127.5), 0, 255) * 0.8
     got = developed(image, hue=120.0, saturation=1.5, contrast=1.2, opacity=0.8)
     assert np.abs(got - expected).max() <= 1
+
+
+def test_lift_gamma_and_gain_in_plain_numpy(image):
+    u = np.clip(image.astype(float) * 0.5 + 0.5, 0, 1)
+    lift, gamma, gain = np.array([0.1, -0.2, 0.0]), np.array([2.0, 0.5, 1.0]), np.array([0.8, 1.3, 1.0])
+    expected = 255 * np.clip(np.maximum(gain * (u + lift * (1 - u)), 0) ** (1 / gamma), 0, 1)
+    got = developed(image, lift=tuple(lift), gamma=tuple(gamma), gain=tuple(gain))
+    assert np.abs(got - expected).max() <= 1
+    # What none of the three touches is untouched.
+    np.testing.assert_array_equal(got[..., 2], developed(image)[..., 2])
+
+
+def test_they_come_after_contrast(image):
+    u = np.clip(image.astype(float) * 0.5 + 0.5, 0, 1)
+    strong = 127 / 255 + 1.5 * (u - 127 / 255)
+    expected = 255 * np.clip(np.maximum(strong + 0.2 * (1 - strong), 0) ** (1 / 1.4), 0, 1)
+    got = developed(image, contrast=1.5, lift=(0.2,) * 3, gamma=(1.4,) * 3)
+    assert np.abs(got - expected).max() <= 1
+
+
+def test_gamma_leaves_black_and_white():
+    ends = np.array([[[[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0], [-3.0, 3.0, 0.0]]]], "f")
+    for gamma in (0.25, 4.0):
+        got = developed(ends, gamma=(gamma,) * 3)[0, 0]
+        assert got[:2].tolist() == [[0, 0, 0], [255, 255, 255]]
+        assert got[2, :2].tolist() == [0, 255]
+
+
+def test_temperature_and_tint_keep_the_luma_of_white_and_move_its_colour():
+    white = np.full((1, 1, 1, 3), 0.2, "f")
+    luma = developed(white)[0, 0, 0] @ [0.2126, 0.7152, 0.0722]
+    for name, (up, down) in {"temperature": (0, 2), "tint": (0, 1)}.items():
+        warm, cold = (developed(white, **{name: end})[0, 0, 0].astype(int) for end in (0.5, -0.5))
+        assert warm[up] - warm[down] > 20
+        assert cold[down] - cold[up] > 20
+        for colour in (warm, cold):
+            assert abs(colour @ [0.2126, 0.7152, 0.0722] - luma) <= 1.5

@@ -10,7 +10,7 @@ from avserver.bundled import mapping_path
 from avserver.control.mapper import Mapper
 from avserver.control.mapping import load_patch, parse_patch
 from avserver.control.params import Params
-from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, Mix, ModelShape
+from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, Mix, ModelShape, Upscale
 from avserver.generator.noise_fields import coefficients
 from avserver.scene.bends import bend_slots, bends_for
 from avserver.scene.noise import PHASE_PERIOD, PHASE_RATE
@@ -44,6 +44,36 @@ def test_an_empty_patch_draws_the_average_picture():
     assert spec.grade == Grade()
     assert spec.feedback == Feedback()
     assert not spec.strobe_safe
+
+
+def test_the_grades_three_colours_join_its_own_knobs():
+    stage = Stage("", num_ws=8)
+    for address, value in {
+        "lift": 0.1,
+        "lift_r": -0.25,
+        "gamma": 2.0,
+        "gamma_g": 0.5,
+        "gain": 0.5,
+        "gain_b": 3.0,
+    }.items():
+        stage.turn(f"/grade/{address}", value)
+    stage.turn("/grade/temperature", 0.5)
+    stage.turn("/grade/tint", -0.5)
+    stage.turn("/grade/lut", 2)
+    stage.turn("/grade/lut_amount", 0.75)
+    stage.turn("/upscale/by", 2)
+    stage.turn("/upscale/match", 1.0)
+    spec = stage.frame()
+    assert spec.grade == Grade(
+        lift=(-0.15, 0.1, 0.1),
+        gamma=(2.0, 1.0, 2.0),
+        gain=(0.5, 0.5, 1.5),
+        temperature=0.5,
+        tint=-0.5,
+        lut=2,
+        lut_amount=0.75,
+    )
+    assert spec.upscale == Upscale("network", 1.0)
 
 
 def test_grade_and_truncation_are_the_knobs():
