@@ -31,7 +31,7 @@ Tensor = Any
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 
-SIZE = 256  # of the pictures that are learnt from (px)
+SIZE = 256  # of the pictures that are learnt from (px); a multiple of all factors
 PATCH, BATCH = 40, 16  # side of what is enlarged (px), and how many at a time
 FASTEST, BETAS = 2e-3, (0.9, 0.99)
 REPORT = 200  # batches
@@ -39,12 +39,12 @@ REPORT = 200  # batches
 HELD_OUT = 1_000_000
 
 
-def pictures(count: int, model: Path) -> Iterator[Pixels]:
-    """Yield `count` paintings, half as many pictures of silk, and a quarter as many of a model's."""
+def pictures(count: int, model: Path, size: int = SIZE) -> Iterator[Pixels]:
+    """Yield `count` paintings, half as many pictures of silk, and a quarter as many of a model's, of its own size."""
     for seed in range(count):
-        yield paint(seed, SIZE, family_of(seed))
+        yield paint(seed, size, family_of(seed))
     for seed in range(count // 2):
-        yield silken(seed, SIZE)
+        yield silken(seed, size)
     generator = Generator(model)
     for seed in range(count // 4):
         ws = generator.mapping(z_of_seed(seed, generator.z_dim))

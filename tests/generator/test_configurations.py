@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avserver.canvas import WIDE, Canvas
-from avserver.frame_spec import Bend, FrameSpec, Grade, LatentTerm, Mix, NoiseLevel
+from avserver.frame_spec import Bend, FrameSpec, Grade, LatentTerm, Mix, NoiseLevel, Upscale
 from avserver.generator import backend
 from avserver.generator.architecture import StyleGAN2Config
 from avserver.generator.filters import binomial_filter
@@ -75,8 +75,11 @@ def test_any_stylegan2_draws_what_the_paper_says(
     assert np.isfinite(w).all()
 
 
+# The corners of a cube that turns colours and takes contrast away.
+LOOK = [(0.1 + 0.8 * g, 0.1 + 0.7 * b, 0.2 + 0.6 * r) for b in (0, 1) for g in (0, 1) for r in (0, 1)]
 DRAW = """
 import sys
+from pathlib import Path
 import numpy as np
 from avserver.frame_spec import BendSlot, FrameSpec
 from avserver.generator.renderer import Renderer
@@ -84,8 +87,11 @@ model, spec, out, *size = sys.argv[1:]
 slots = [BendSlot("b8", "rotate"), BendSlot("b16.conv1", "swirl"), BendSlot("b16.torgb", "invert")]
 if not model.endswith("tiny.safetensors"):
     slots = [BendSlot("input", "rotate"), BendSlot("L5_52_64", "zoom")]
-renderer = Renderer(model, bends=slots, partner=model, size=tuple(map(int, size)), wide="stretch")
-np.save(out, renderer.render(FrameSpec.from_bytes(open(spec, "rb").read())))
+spec = Path(spec)
+renderer = Renderer(
+    model, bends=slots, partner=model, size=tuple(map(int, size)), wide="stretch", luts=[spec.with_name("look.cube")]
+)
+np.save(out, renderer.render(FrameSpec.from_bytes(spec.read_bytes())))
 """
 
 
@@ -93,6 +99,7 @@ def drawn(name: str, model: Path, spec: FrameSpec, folder: Path, size: tuple[int
     """Return the frame that a framework draws, in a process of its own."""
     told, out = folder / "spec.json", folder / f"{name}.npy"
     told.write_bytes(spec.to_bytes())
+    told.with_name("look.cube").write_text("LUT_3D_SIZE 2\n" + "".join(f"{a} {b} {c}\n" for a, b, c in LOOK))
     command = [sys.executable, "-c", DRAW, str(model), str(told), str(out), *map(str, size)]
     done = subprocess.run(
         command, env={**os.environ, "KERAS_BACKEND": name}, capture_output=True, text=True, check=False
@@ -108,13 +115,15 @@ OTHERS = ["jax", *(["torch"] if importlib.util.find_spec("torch") else [])]
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize(
     ("network", "size"),
-    [("stylegan2", (16, 16)), ("stylegan2", (28, 16)), ("stylegan3", (64, 64)), ("stylegan3", (64, 112))],
+    [("stylegan2", (16, 16)), ("stylegan2", (56, 32)), ("stylegan3", (64, 64)), ("stylegan3", (64, 112))],
 )
 def test_every_framework_draws_the_same_frame(
     other: str, network: str, size: tuple[int, int], tiny_model: Path, tmp_path: Path
 ) -> None:
     latents = (LatentTerm((0, 6), (1, 2), (0.6, 0.4)),)
-    grade, mix = Grade(contrast=1.2, hue=30.0), Mix(0.5, (2, 4))
+    bent = {"lift": (0.1, 0.0, -0.1), "gamma": (0.8, 1.0, 1.5), "gain": (1.0, 1.2, 0.9)}
+    grade = Grade(contrast=1.2, hue=30.0, temperature=0.3, tint=-0.2, lut=1, lut_amount=0.7, **bent)
+    mix, upscale = Mix(0.5, (2, 4)), Upscale("network", 0.5)
     if network == "stylegan2":
         model, noise = tiny_model, tuple(NoiseLevel(px, 1.0, 1.0, 0.5) for px in (4, 8, 16))
         bends = (
@@ -125,7 +134,8 @@ def test_every_framework_draws_the_same_frame(
     else:
         model, noise = Path(__file__).parents[1] / "data" / "stylegan3_t_64.npz", ()
         bends = (Bend("input", "rotate", (20.0,)), Bend("L5_52_64", "zoom", (0.8,)))
-    spec = FrameSpec(index=0, t_s=0.0, latents=latents, noise=noise, bends=bends, grade=grade, mix=mix)
+    finish = {"grade": grade, "mix": mix, "upscale": upscale}
+    spec = FrameSpec(index=0, t_s=0.0, latents=latents, noise=noise, bends=bends, **finish)
     ours = drawn("tensorflow", model, spec, tmp_path, size)
     assert ours.std() > 5
     assert np.abs(drawn(other, model, spec, tmp_path, size) - ours).max() <= 2
