@@ -70,6 +70,7 @@ def between(before: FrameSpec, after: FrameSpec, shares: Shares) -> FrameSpec:
         ),
         feedback=_mixed(before.feedback, after.feedback, struck),
         mix=_mix(before.mix, after.mix, struck),
+        upscale=_mixed(before.upscale, after.upscale, struck),
     )
 
 

@@ -8,7 +8,7 @@ from avserver.errors import TakeError
 from avserver.frame_spec import FrameSpec
 from avserver.generator.role import Role
 from avserver.repertoire import Repertoire
-from avserver.take.files import name_of, sha256_of
+from avserver.take.files import files_of, name_of, sha256_of
 from avserver.take.reader import Take
 from avserver.take.recast import recast, recast_role
 
@@ -47,7 +47,7 @@ class Casting:
 
 def _check_files(take: Take, role: Role) -> None:
     """Raise TakeError unless all files that a role draws with are those that it drew with."""
-    for path in (role.model, *([role.partner] if role.partner else []), *role.pictures):
+    for path in files_of(role):
         if not path.is_file():
             raise TakeError(
                 f"{take.path} was drawn with {path}, which is not there; --model draws it with another model"

@@ -1,5 +1,6 @@
 """Files that a take names: what they are called in it, and how they are known again."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from avserver.audio.source_name import DEMO
 from avserver.bundled import model_path
 from avserver.config import DEFAULT
 from avserver.errors import TakeError
+from avserver.generator.role import Role
 
 
 def name_of(path: Path) -> str:
@@ -19,6 +21,13 @@ def name_of(path: Path) -> str:
 def path_of(name: str) -> Path:
     """Return the file that a take calls so."""
     return DEMO_FILE if name == DEMO else model_path(name)
+
+
+def files_of(role: Role) -> list[Path]:
+    """Return all files that a role is drawn with: its model, and whatever else it names."""
+    values = (getattr(role, field.name) for field in dataclasses.fields(role))
+    named = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+    return [item for item in named if isinstance(item, Path)]
 
 
 def sha256_of(path: Path) -> str:

@@ -3,7 +3,7 @@
 | knobs | what they take over |
 |---|---|
 | `/output/opacity`, `/output/strobe_safe` | that |
-| `/grade/…`, `/feedback/…`, `/mix/…`, `/direction/…` | all of the grade, the feedback, the mix, the directions |
+| `/grade/…`, `/feedback/…`, `/mix/…`, `/direction/…`, `/upscale/…` | all of that |
 | `/latent/…` | truncation |
 | `/noise/…` | strength, grain and speed; the fields go on from where they stand |
 | `/bend/NAME/…` | that bend |
@@ -28,6 +28,7 @@ _PARTS = {
     "/feedback/": ("feedback",),
     "/mix/": ("mix",),
     "/direction/": ("directions",),
+    "/upscale/": ("upscale",),
     "/latent/": ("truncation_psi", "truncation_cutoff"),
     "/output/strobe_safe": ("strobe_safe",),
 }

@@ -15,11 +15,13 @@ def recast_role(role: Role, other: Role) -> Role:
     Bends of layers that it does not have are left out, and pictures, which are ws of one model alone.
     """
     return dataclasses.replace(
-        other,
+        role,
+        name=other.name,
+        model=other.model,
+        shape=other.shape,
         bends=tuple(slot for slot in role.bends if slot.layer in other.shape.layers),
-        directions=role.directions,
+        partner=other.partner,
         pictures=(),
-        editions=(),
     )
 
 

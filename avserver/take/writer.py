@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,10 +12,9 @@ import numpy as np
 from avserver.audio.overheard import Overheard
 from avserver.audio.source import samples_before
 from avserver.errors import TakeError
-from avserver.generator.role import Role
 from avserver.take.chunks import ChunkWriter
 from avserver.take.decision import Decision, Song
-from avserver.take.files import name_of, sha256_of
+from avserver.take.files import files_of, name_of, sha256_of
 from avserver.take.scribe import Scribe
 from avserver.take.sound_track import SoundEncoder
 
@@ -72,7 +71,7 @@ class TakeWriter:
             for song in self._songs.follow(decision.song, self._sound.sample_rate):
                 self._file.line({"song": name_of(song.path), "sample": song.sample, "at_s": song.position_s})
                 self._hashes.want(song.path)
-        self._hashes.want(*_files_of(decision.role))
+        self._hashes.want(*files_of(decision.role))
         self._scribe.write(decision)
         self._last = decision.tick.index
 
@@ -101,10 +100,6 @@ class TakeWriter:
         if self._room:
             self._room.leave()
         self._file.close()
-
-
-def _files_of(role: Role) -> Iterable[Path]:
-    return (role.model, *([role.partner] if role.partner else []), *role.pictures)
 
 
 class _SongLine:
