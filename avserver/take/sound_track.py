@@ -1,4 +1,4 @@
-"""Sound track: what was heard, kept as FLAC of 16 bits, a chunk a second, each readable by itself.
+"""Sound track: what was heard, kept as FLAC of 16 bits, a few chunks a second, each readable by itself.
 
 A chunk's payload is the number of its first sample (u64, of the take, little-endian) and FLAC frames, each after its
 size (u32). The codec's own header, which decoders want to see first, is in the record `sound`.

@@ -20,8 +20,8 @@ from avserver.take.sound_track import SoundEncoder
 
 # What a picture depends on beside its spec.
 _VERSIONS = ("avserver", "tensorflow", "keras", "numpy")
-# A chunk of sound has its own size and place, which take room: one a second.
-_SOUND_S = 1.0
+# A chunk of sound has its own size and place, which take room, and what is not in one is lost in a crash.
+_SOUND_S = 0.4
 
 
 class TakeWriter:
