@@ -68,6 +68,9 @@ class Kept(Protocol):
 
     count: int
 
+    def set_aside(self) -> None:
+        """Make room for the film that goes on."""
+
     def put(self, film: Any) -> None:
         """Put the next one into the film that goes on."""
 
@@ -79,6 +82,9 @@ class Nothing:
     """What there is of a film that begins anew."""
 
     count = 0
+
+    def set_aside(self) -> None:
+        """Do nothing."""
 
     def put(self, film: Any) -> None:
         """Do nothing."""
@@ -93,6 +99,9 @@ class KeptPictures:
     def __init__(self, pattern: Path, most: int) -> None:
         self.count = next((number for number in range(most) if not name_of(pattern, number).exists()), most)
 
+    def set_aside(self) -> None:
+        """Do nothing."""
+
     def put(self, film: PictureFiles) -> None:
         """Have it count the next one."""
         film.keep()
@@ -102,7 +111,7 @@ class KeptPictures:
 
 
 class KeptFilm:
-    """The whole chapters of a film. It is moved aside, and there until the film that goes on has as much.
+    """The whole chapters of a film. Set aside, it is there until the film that goes on has as much.
 
     Args:
         output: the film.
@@ -116,22 +125,30 @@ class KeptFilm:
         self._aside = aside_of(output)
         # Of one that was interrupted while it took over from another, the other may have more.
         there, before = (_count(path) for path in (output, self._aside))
-        if output.exists() and there >= before:
-            output.replace(self._aside)
         self.count = min(max(there, before), most)
         if self.count < most and not form.encoder.alone:
             self.count -= self.count % chapter
-        self._packets = _packets(self._aside)
+        self._is_aside = there < before
+        self._packets: Generator[tuple[bytes, bool]] | None = None
         self._put = 0
+
+    def set_aside(self) -> None:
+        """Make room for the film that goes on."""
+        if self.count and not self._is_aside:
+            self._output.replace(self._aside)
+        self._packets = _packets(self._aside)
 
     def put(self, film: Film) -> None:
         """Give it the next picture as it is stored."""
+        assert self._packets is not None, "it has not been set aside"
         data, alone = next(self._packets)
         film.add_encoded(data, key=alone)
         self._put += 1
 
     def done(self) -> None:
         """Remove what the film has taken over, or put it back in its place if that is not all."""
+        if self._packets is None:
+            return
         self._packets.close()
         if self._put == self.count:
             self._aside.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ class Reel:
         sound: what is heard, None for a film without.
         kept: what there is of it.
         note: says that it is in the making.
+        overwrite: whether there may be another film, which it then takes the place of.
 
     Attributes:
         output, fps: as given.
@@ -43,12 +44,13 @@ class Reel:
         sound: Soundtrack | None,
         kept: Kept,
         note: Note,
+        overwrite: bool = False,
     ) -> None:
         self.fps = fps
         self.encoding_s = 0.0
         self.output = output
         self._form, self._size = form, size
-        self._sound, self._kept, self._note = sound, kept, note
+        self._sound, self._kept, self._note, self._overwrite = sound, kept, note, overwrite
         self._film: Film | PictureFiles | None = None
         self._begun_s: float | None = None
 
@@ -104,14 +106,15 @@ class Reel:
 
     def _opened(self) -> Film | PictureFiles:
         if self._film is None:
-            self._note.write()
             try:
                 self._film = self._open()
             except OSError as err:
                 raise ConfigError(f"cannot write {self.output}: {err.strerror}") from err
+            self._note.write()
         return self._film
 
     def _open(self) -> Film | PictureFiles:
+        self._kept.set_aside()
         if self._form is None:
             if not self._kept.count:
                 for path in files_of(self.output):
@@ -120,7 +123,7 @@ class Reel:
         if not self._kept.count:
             aside_of(self.output).unlink(missing_ok=True)
         return Film(
-            FilmFile(self.output, overwrite=True),
+            FilmFile(self.output, overwrite=self._overwrite),
             self._form,
             width_px=self._size[0],
             height_px=self._size[1],

@@ -198,32 +198,43 @@ def _film(rendering: Rendering, show: Performance, studio: Studio, out: TextIO) 
         sound=sound,
         kept=kept,
         note=rendering.note,
+        overwrite=rendering.force or rendering.resume,
     )
     studio.hire(show.opening)  # its model loads while the song is heard
     with first_signal(signal.SIGINT, signal.SIGTERM) as asked_to_stop, Progress(last - first, out) as progress:
 
         def stopped() -> bool:
-            speed = (reel.pictures - kept.count) / max(reel.took_s, 1e-6)
+            speed = max(0, reel.pictures - kept.count) / max(reel.took_s, 1e-6)
             progress.show(reel.pictures, f"{speed:.1f} frames a second")
             return asked_to_stop()
 
         def keep(shot: Shot) -> None:
             if shot.tick.index >= first:
                 reel.keep()
+                if stopped():
+                    raise KeyboardInterrupt  # what was kept stays as it was
 
         shots = show.shots()
         if rendering.loop:
             shots = iter(looped(_heard(excerpt(shots, first, last), sound), first, show.clock.fps))
         left = excerpt(shots, first + kept.count, last, keep)
-        _fill(reel, map(shape, _seen(studio, left, first + kept.count)), stopped, last - first)
+        _fill(reel, left, lambda shots: map(shape, _seen(studio, shots, first + kept.count)), stopped, last - first)
     return Rendered(reel.pictures, last - first, float(reel.pictures / reel.fps), reel.took_s, show.bad_packets)
 
 
-def _fill(reel: Reel, frames: Iterator[Frame], stopped: Callable[[], bool], count: int) -> None:
-    """Put frames into a film and close it, whatever ends them; it is complete with so many."""
+def _fill(
+    reel: Reel,
+    shots: Iterator[Shot],
+    drawn: Callable[[Iterator[Shot]], Iterator[Frame]],
+    stopped: Callable[[], bool],
+    count: int,
+) -> None:
+    """Put the frames of shots into a film and close it, whatever ends them; it is complete with so many."""
     try:
         try:
-            with Ahead(frames, READY) as ready:
+            # What is kept goes into the film now, here, and not in the other thread.
+            begun = itertools.chain([*itertools.islice(shots, 1)], shots)
+            with Ahead(drawn(begun), READY) as ready:
                 for frame in ready:
                     reel.add(frame)
                     if stopped():

@@ -2,14 +2,13 @@
 
 import hashlib
 import io
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -52,6 +51,8 @@ def pictures(count: int) -> Iterator[np.ndarray]:
 
 
 def begun(path: Path, codec: str, count: int, kept: KeptFilm | None = None) -> Film:
+    if kept:
+        kept.set_aside()
     film = Film(
         FilmFile(path, overwrite=True),
         form_of_file(path, codec, 23),
@@ -94,7 +95,6 @@ def test_a_film_that_goes_on_is_decoded_to_the_same_pictures(tmp_path: Path, nam
     kept = KeptFilm(path, form_of_file(path, codec, 23), CHAPTER, 90)
     assert kept.count >= 2 * CHAPTER
     assert codec == "prores" or kept.count % CHAPTER == 0
-    assert not path.exists()
     # It is interrupted again, before it has all of it: nothing is lost.
     again = begun(path, codec, kept.count - 1, kept)
     again.abandon()
@@ -110,9 +110,10 @@ def test_a_film_that_goes_on_is_decoded_to_the_same_pictures(tmp_path: Path, nam
 def test_of_two_beginnings_the_longer_is_kept(tmp_path: Path) -> None:
     path, form = tmp_path / "a.mp4", form_of_file(tmp_path / "a.mp4", "h264", 23)
     begun(path, "h264", 60).finish()
+    kept = KeptFilm(path, form, CHAPTER, 90)
+    assert kept.count == 60
     # Killed while it took over: both are there.
-    assert KeptFilm(path, form, CHAPTER, 90).count == 60
-    begun(path, "h264", 20).finish()
+    begun(path, "h264", 20, kept).finish()
     assert KeptFilm(path, form, CHAPTER, 90).count == 60
     assert KeptFilm(path, form, CHAPTER, 50).count == 50
     path.write_bytes(b"not a film")
@@ -144,26 +145,8 @@ def test_pictures_are_kept_up_to_the_first_that_is_missing(tmp_path: Path) -> No
     assert KeptPictures(pattern, 2).count == 2
 
 
-class Impatient(io.StringIO):
-    """A terminal whose user presses Ctrl-C when there are so many frames."""
-
-    def __init__(self, frames: int) -> None:
-        super().__init__()
-        self._frames = frames
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        done = text.partition("/")[0].rpartition(" ")[2]
-        if done.isdigit() and int(done) >= self._frames:
-            self._frames = sys.maxsize
-            os.kill(os.getpid(), signal.SIGINT)
-        return super().write(text)
-
-
 @pytest.mark.slow
-def test_a_killed_film_and_stopped_pictures_go_on_to_what_they_would_have_been(
+def test_a_killed_film_and_pictures_that_are_missing_become_what_they_would_have_been(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     song, mapping = tmp_path / "song.wav", tmp_path / "patch.toml"
@@ -174,15 +157,18 @@ def test_a_killed_film_and_stopped_pictures_go_on_to_what_they_would_have_been(
     show = change(show, "presets", path=str(tmp_path / "presets"))
     show = change(show, "frame", fps=float(FPS), width_px=64, height_px=48)
 
-    def rendered(output: Path, terminal: io.StringIO | None = None, show: Show = show, **more: object) -> Rendered:
-        return render(Rendering(song=str(song), output=output, show=show, **more), terminal or io.StringIO())
+    def asked(output: Path, show: Show = show, **more: Any) -> Rendering:
+        return Rendering(song=str(song), output=output, show=show, live_like=True, **more)
+
+    def rendered(*args: Any, **more: Any) -> Rendered:
+        return render(asked(*args, **more), io.StringIO())
 
     whole, path = tmp_path / "whole.mp4", tmp_path / "film.mp4"
     rendered(whole)
-    flags = ["--model", str(tiny_model), "--mapping", str(mapping), "--fps", str(FPS), "--size", "64x48"]
+    flags = ["--model", str(tiny_model), "--mapping", str(mapping), "--fps", str(FPS), "--size", "64x48", "--live-like"]
     command = [sys.executable, "-m", "avserver", "render", str(song), "-o", str(path), *flags]
     process = subprocess.Popen(command, cwd=tmp_path)
-    end_s = time.monotonic() + 240
+    end_s = time.monotonic() + 150
     while not path.exists() or path.stat().st_size < whole.stat().st_size // 2:
         assert time.monotonic() < end_s
         assert process.poll() is None
@@ -193,25 +179,25 @@ def test_a_killed_film_and_stopped_pictures_go_on_to_what_they_would_have_been(
     assert 2 <= left < 250
     with pytest.raises(ConfigError, match="exists and is not complete; --resume goes on with it, --force writes over"):
         rendered(path)
-    other = change(show, "frame", fps=24.0)
     with pytest.raises(ConfigError, match="was begun with another settings; --force begins it anew"):
-        rendered(path, show=other, resume=True)
+        rendered(path, change(show, "frame", fps=24.0), resume=True)
     assert len(decoded(path)) == left
     done = rendered(path, resume=True)
     assert (done.frames, done.complete) == (250, True)
     assert decoded(path) == decoded(whole)
-    ours, others = read_back(path), read_back(whole)
-    assert np.array_equal(ours.samples, others.samples)
+    assert np.array_equal(read_back(path).samples, read_back(whole).samples)
 
     pattern = tmp_path / "frames-%04d.png"
-    stopped = rendered(pattern, Impatient(120))
-    assert 120 <= stopped.frames < 250
-    name_of(pattern, 110).unlink()
+    rendered(pattern)
+    pictures = [name_of(pattern, number).read_bytes() for number in range(250)]
+    with pytest.raises(ConfigError, match=r"frames-0000\.png exists; --force writes over it and all others"):
+        rendered(pattern)
+    # As if it had been stopped, with several written at a time.
+    asked(pattern, force=True).note.write()
+    for number in (110, *range(113, 250)):
+        name_of(pattern, number).unlink()
     kept_ns = name_of(pattern, 109).stat().st_mtime_ns
     rendered(pattern, resume=True)
+    assert pictures == [name_of(pattern, number).read_bytes() for number in range(250)]
     assert name_of(pattern, 109).stat().st_mtime_ns == kept_ns
-    resumed = [name_of(pattern, number).read_bytes() for number in range(250)]
-    rendered(pattern, force=True)
-    assert name_of(pattern, 109).stat().st_mtime_ns != kept_ns
-    assert resumed == [name_of(pattern, number).read_bytes() for number in range(250)]
     assert {file.suffix for file in tmp_path.iterdir()} == {".wav", ".toml", ".mp4", ".png"}
