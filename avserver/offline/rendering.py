@@ -144,7 +144,8 @@ class Rendered:
         """Say it in a line."""
         made = f"{self.frames}" if self.complete else f"stopped after {self.frames} of {self.asked}"
         missing = f"; {self.bad_packets} pieces of the song could not be decoded" if self.bad_packets else ""
-        return f"{made} frames, {self.seconds:.2f} s, made in {self.took_s:.1f} s{missing}"
+        more = "" if self.complete else "; --resume goes on with it"
+        return f"{made} frames, {self.seconds:.2f} s, made in {self.took_s:.1f} s{missing}{more}"
 
 
 def render(rendering: Rendering, out: TextIO) -> Rendered:

@@ -160,7 +160,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(song: Path, show: 
         (ConfigError, "ends in .mp4, .mkv, .mov", "film.avi", {}),
         (ConfigError, "ProRes goes into .mov", "new.mp4", {"codec": "prores"}),
         (ConfigError, "ends in .jpg or .png", "film.mp4", {"still_s": 1.0}),
-        (ConfigError, "without --from and --to", "new.png", {"still_s": 1.0, "from_s": 1.0}),
+        (ConfigError, "without --from, --to, --loop and --resume", "new.png", {"still_s": 1.0, "from_s": 1.0}),
         (ConfigError, "the song lasts 4.040 s, got --still 5", "new.png", {"still_s": 5.0}),
         (ConfigError, "--from is a number of seconds from 0 on, got -1", "new.mp4", {"from_s": -1.0}),
         (ConfigError, "--to is a number of seconds from 0 on, got nan", "new.mp4", {"to_s": math.nan}),
@@ -214,7 +214,10 @@ def test_a_mistake_is_one_sentence_and_ctrl_c_leaves_a_film_that_plays(tiny_mode
     assert said.decode().startswith(f"{path}: stopped after {len(seen.numbers)} of 3462 frames, ")
     assert seen.samples.size / seen.rate_hz == pytest.approx(len(seen.numbers) / 60, abs=0.05)
     again = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (again.returncode, again.stderr) == (2, f"avserver: {path} exists; --force writes over it\n")
+    assert (again.returncode, again.stderr) == (
+        2,
+        f"avserver: {path} exists and is not complete; --resume goes on with it, --force writes over it\n",
+    )
 
 
 def test_a_second_signal_does_not_wait() -> None:
