@@ -38,6 +38,7 @@ def facts(song: str, show: Show, asked: object) -> dict[str, str]:
         "version of avserver": version("avserver"),
         "song": _digest([Path(DEMO_FILE if song == DEMO else song)]),
         "model": _digest(model_path(name) for name in models),
+        "set of look-up tables": _digest(Path(name) for name in show.grade.luts),
         "mapping": _digest(mapping_path(name) for name in (show.mapping.path, *show.mapping.also)),
         "preset": _digest(path for path in presets if path.is_file()),
         "settings": json.dumps([_settings(show), asked], sort_keys=True),
