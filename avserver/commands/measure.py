@@ -44,10 +44,10 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="show",
-        choices=("show", "generator", "swap", "listen", "control", "outputs", "ndi", "record", "render"),
+        choices=("show", "generator", "swap", "listen", "control", "outputs", "ndi", "record", "render", "cluster"),
         help="a whole server (show), drawing alone (generator), changing models (swap), hearing (listen), "
         "obeying (control), where frames go (outputs), an NDI output (ndi), what a recording loses (record), "
-        "films (render)",
+        "films (render), what a cluster costs (cluster)",
     )
     parser.add_argument(
         "--duration",
@@ -56,7 +56,9 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="show, control, outputs, ndi, record: how long to watch; render: how much of the demo",
     )
-    parser.add_argument("--frames", type=int, default=100, metavar="N", help="generator: how many frames to time")
+    parser.add_argument(
+        "--frames", type=int, default=100, metavar="N", help="generator, cluster: how many frames to time"
+    )
     parser.add_argument(
         "--threads", type=int, default=1, metavar="N", help="generator, render: threads of the CPU that draw"
     )
@@ -118,6 +120,10 @@ def _measure(arguments: argparse.Namespace, report: "Report") -> None:
         from avserver.bench.render import bench_render
 
         bench_render(report, model=arguments.model, duration_s=arguments.duration, threads=arguments.threads)
+    elif arguments.what == "cluster":
+        from avserver.bench.cluster import bench_cluster
+
+        bench_cluster(report, model=arguments.model, frames=arguments.frames)
     else:
         from avserver.bench.show import bench_show
 

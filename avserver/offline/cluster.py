@@ -262,7 +262,7 @@ class Cluster:
             raise RenderError(f"nobody of the cluster has been there to draw for {_GONE_S:.0f} s")
         if silent_s > _PATIENCE_S and not self._told:
             self._told = True
-            _log.warning("waiting for a machine of the cluster to have room for what draws")
+            _log.warning("nobody of the cluster is ready to draw yet; waiting for room there")
 
 
 class ClusterCrew:

@@ -67,7 +67,7 @@ def _start(ray: ModuleType, folder: str, cpus: int, store_bytes: int) -> None:
             logging_level=logging.ERROR,
             _temp_dir=folder,
         )
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as err:
+    except Exception as err:
         raise ConfigError(f"Ray cannot start a cluster on this machine: {_first_sentence(err)}") from err
 
 
@@ -78,9 +78,10 @@ def _already_running(address: str) -> Iterator[ModuleType]:
         host, port = _find(address)
         _greet(host, port)
         ray.init(address=f"{host}:{port}", log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as err:
+    except Exception as err:  # noqa: BLE001  (the same)
+        why = _first_sentence(err)
         raise ConfigError(
-            f"cannot join a Ray cluster at {address} ({_first_sentence(err)}); `ray start` has this machine join one"
+            f"cannot join a Ray cluster at {address} ({why}); `ray start` makes this machine a part of one"
         ) from err
     try:
         yield ray

@@ -1,9 +1,15 @@
 """Films drawn by a real cluster of Ray's: several nodes on this machine, reached over the loopback interface only."""
 
+import contextlib
 import logging
+import os
 import shutil
 import signal
+import socket
+import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,17 +19,20 @@ import numpy as np
 import psutil
 import pytest
 
+from avserver.errors import ConfigError
 from avserver.offline.chunks import longest
+from avserver.offline.ray_cluster import joined
 from avserver.offline.shots import Shot
 from avserver.offline.studio import Studio
 from tests.offline.scripted import COUNT, SIZE, film, scripted
+from tests.offline.test_rendering import pictures
 
 LEAST_STORE = 80_000_000
 
 
-@pytest.fixture(scope="module")
-def machines() -> Iterator[Any]:
-    """A head that draws nothing, for this process to be at, and two nodes with a CPU each."""
+@pytest.fixture(scope="module", autouse=True)
+def folder() -> Iterator[str]:
+    """Where Ray keeps its files; it reads most of this when it is imported."""
     folder = tempfile.mkdtemp(prefix="ray")  # pytest's are too long for the names of sockets
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -35,17 +44,24 @@ def machines() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in quiet.items():
             patch.setenv(name, value)
-        from ray.cluster_utils import Cluster
+        patch.delenv("RAY_ADDRESS", raising=False)
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
-        settings = {"include_dashboard": False, "object_store_memory": LEAST_STORE}
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **settings})
-        try:
-            for _ in range(2):
-                cluster.add_node(num_cpus=1, **settings)
-            yield cluster
-        finally:
-            cluster.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+
+@pytest.fixture
+def machines() -> Iterator[Any]:
+    """A head that draws nothing, for this process to be at, and two nodes with a CPU each."""
+    from ray.cluster_utils import Cluster
+
+    settings = {"include_dashboard": False, "object_store_memory": LEAST_STORE}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **settings})
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=1, **settings)
+        yield cluster
+    finally:
+        cluster.shutdown()
 
 
 def artists(node: Any) -> list[psutil.Process]:
@@ -94,3 +110,66 @@ def test_a_machine_that_is_killed_costs_no_frames(
         machines.add_node(num_cpus=1, include_dashboard=False, object_store_memory=LEAST_STORE)
         until(lambda: cluster.at_work == 2, lambda: film(shots[:1], studio))
         np.testing.assert_array_equal(film(shots, studio), alone)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_has_a_cluster_of_its_own_draw_the_same_film(tiny_model: Path, tmp_path: Path, folder: str) -> None:
+    films = [tmp_path / "cluster.mp4", tmp_path / "plain.mp4"]
+    for path, flags in zip(films, (["--cluster", "local", "--workers", "1"], []), strict=True):
+        command = ["render", "demo", "-o", str(path), "--model", str(tiny_model), "--size", "64", "--to", "2"]
+        done = subprocess.run(
+            [sys.executable, "-m", "avserver", *command, *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "TMPDIR": folder},
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{path}: 60 frames, 2.00 s, made in ")
+    np.testing.assert_array_equal(pictures(films[0]), pictures(films[1]))
+    assert list(Path(folder).iterdir()) == []
+    left = [
+        process for process in psutil.process_iter(["cmdline"]) if folder in " ".join(process.info["cmdline"] or [])
+    ]
+    assert left == []
+
+
+def answering(answer: bytes) -> Iterator[int]:
+    """Listen at a port, and answer whoever comes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(100)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(10)
+
+
+def test_a_cluster_that_cannot_be_had_is_one_sentence_and_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+    with contextlib.contextmanager(answering)(b"220 mail.example ESMTP") as port:
+        for address, why in {
+            "auto": "Could not find any running Ray instance",
+            f"127.0.0.1:{closed}": "Connection refused",
+            f"127.0.0.1:{port}": "what listens there is not Ray",
+            "nonsense": "Invalid address format: nonsense",
+        }.items():
+            begun_s = time.monotonic()
+            with pytest.raises(ConfigError, match=rf"^cannot join a Ray cluster at {address} \({why}\); `ray start`"):
+                joined(address, cpus=1, store_bytes=0).__enter__()
+            assert time.monotonic() - begun_s < 30
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for address in ("auto", "local"):
+        with pytest.raises(
+            ConfigError, match=r"a cluster needs Ray; install it with: pip install 'avserver\[cluster\]'"
+        ):
+            joined(address, cpus=1, store_bytes=0).__enter__()
