@@ -93,7 +93,9 @@ class FarDrawer:
         self._renderers[number] = renderer
         return ""
 
-    def draw(self, number: int, complaint: str, specs: Sequence[FrameSpec], memory: Memory | None) -> Drawn | str:
+    def draw(
+        self, number: int, complaint: str, specs: Sequence[FrameSpec], memory: Memory | None
+    ) -> Drawn | str | None:
         """Draw a role's specs in order, from what was drawn before on.
 
         Args:
@@ -102,11 +104,14 @@ class FarDrawer:
             specs: at least one.
             memory: of the chunk that this one looks back at.
 
-        Returns a sentence instead if one cannot be drawn.
+        Returns a sentence instead if one cannot be drawn, and None if the role was learnt by another process, which this
+        one has taken the place of.
         """
         if complaint:
             return complaint
-        renderer = self._renderers[number]
+        renderer = self._renderers.get(number)
+        if renderer is None:
+            return None
         renderer.reset()
         if memory is not None:
             renderer.memory = memory

@@ -89,7 +89,8 @@ class Cluster:
         wide: how the network fills frames that are not square, one of `canvas.WIDE`.
         workers: how many draw; None: one a GPU, or as many as the CPUs of all machines allow.
 
-    Entering it raises ConfigError if the cluster cannot be had.
+    Entering it waits until somebody is ready to draw. Raises ConfigError if the cluster cannot be had, and RenderError
+    if nobody of it can draw.
     """
 
     def __init__(self, address: str, size: tuple[int, int], *, threads: int, wide: str, workers: int | None) -> None:
@@ -100,7 +101,7 @@ class Cluster:
         self._waiting: deque[_Chunk] = deque()
         self._drawing: dict[Reference, tuple[_Chunk, _Drawer]] = {}
         self._precision = ""
-        self._told = False
+        self._life_s = 0.0
 
     def __enter__(self) -> Self:
         cpus = os.cpu_count() or 1
@@ -111,6 +112,7 @@ class Cluster:
             cluster = joined(self._address, cpus=max(cpus, count * self._threads), store_bytes=store_bytes)
             self._ray: ModuleType = stack.enter_context(cluster)
             self._hire()
+            self._wait_for_one()
             self._stack = stack.pop_all()
         return self
 
@@ -128,7 +130,15 @@ class Cluster:
         for _ in range(count):
             actor = hire.remote(self._size, self._threads, self._wide)
             self._drawers.append(_Drawer(actor, _ask(actor)))
-        self._life_s = time.monotonic()
+
+    def _wait_for_one(self) -> None:
+        """Wait for room, which other films may have taken, for as long as the user does."""
+        begun_s, told = time.monotonic(), False
+        while not self.at_work:
+            self._look(_LOOK_S)
+            if not told and time.monotonic() - begun_s > _PATIENCE_S:
+                told = True
+                _log.warning("nobody of the cluster is ready to draw yet; waiting for room there")
 
     @property
     def ahead(self) -> int:
@@ -173,8 +183,10 @@ class Cluster:
         """Take what has come, and give out what waits."""
         asked = {drawer.asked: drawer for drawer in self._drawers if drawer.asked is not None}
         awaited = [*self._drawing, *asked]
-        come, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0) if awaited else ([], [])
-        if not come and timeout_s:
+        come: list[Reference] = []
+        if awaited:
+            come, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0)
+        if awaited and not come and timeout_s:
             come, _ = self._ray.wait(awaited, num_returns=1, timeout=timeout_s)
         for reference in come:
             if reference in asked:
@@ -203,26 +215,32 @@ class Cluster:
     def _receive(self, reference: Reference) -> None:
         chunk, drawer = self._drawing.pop(reference)
         drawer.chunks -= 1
+        errors = self._ray.exceptions
         try:
             drawn = self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as err:
-            raise RenderError(f"a machine of the cluster cannot draw this: {_last_line(err)}") from err
-        except self._ray.exceptions.RayError as err:
-            self._mourn(drawer, chunk, err)
-            return
-        if isinstance(drawn, str):
-            raise ModelError(drawn)
-        chunk.drawn = drawn
-        self._life_s = time.monotonic()
+        except errors.RayError as err:
+            cause = err
+            while isinstance(cause, errors.RayTaskError):
+                cause = cause.cause
+            if not isinstance(cause, errors.RayError):  # it is ours
+                raise RenderError(f"a machine of the cluster cannot draw this: {_last_line(err)}") from err
+            self._mourn(drawer, chunk, _last_line(err))
+        else:
+            if drawn is None:
+                self._mourn(drawer, chunk, "it was started again")
+            elif isinstance(drawn, str):
+                raise ModelError(drawn)
+            else:
+                chunk.drawn, self._life_s = drawn, time.monotonic()
 
-    def _mourn(self, drawer: _Drawer, chunk: _Chunk, err: Exception) -> None:
+    def _mourn(self, drawer: _Drawer, chunk: _Chunk, why: str) -> None:
         """Have a chunk drawn by another; its drawer is started again by Ray, as soon as there is a place for it."""
         chunk.deaths += 1
         if chunk.deaths >= _MOST_DEATHS:
-            raise RenderError(f"{chunk.deaths} who drew the same frames have ended, the last one: {_last_line(err)}")
+            raise RenderError(f"{chunk.deaths} who drew the same frames have ended, the last one: {why}")
         self._waiting.appendleft(chunk)
         if drawer.asked is None:
-            _log.warning("one of those that draw has ended (%s); others draw what it had", _last_line(err))
+            _log.warning("one of those that draw has ended (%s); others draw what it had", why)
             drawer.learnt.clear()
             drawer.asked = _ask(drawer.actor)
 
@@ -254,15 +272,9 @@ class Cluster:
         drawer.chunks += 1
 
     def _check_life(self) -> None:
-        """Tell that nobody is there to draw, and give up if that lasts."""
-        if self.at_work:
-            return
-        silent_s = time.monotonic() - self._life_s
-        if self._precision and silent_s > _GONE_S:
+        """Raise RenderError if nobody has been there to draw for long."""
+        if not self.at_work and time.monotonic() - self._life_s > _GONE_S:
             raise RenderError(f"nobody of the cluster has been there to draw for {_GONE_S:.0f} s")
-        if silent_s > _PATIENCE_S and not self._told:
-            self._told = True
-            _log.warning("nobody of the cluster is ready to draw yet; waiting for room there")
 
 
 class ClusterCrew:

@@ -78,7 +78,7 @@ def _already_running(address: str) -> Iterator[ModuleType]:
         host, port = _find(address)
         _greet(host, port)
         ray.init(address=f"{host}:{port}", log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as err:  # noqa: BLE001  (the same)
+    except Exception as err:
         why = _first_sentence(err)
         raise ConfigError(
             f"cannot join a Ray cluster at {address} ({why}); `ray start` makes this machine a part of one"
