@@ -104,8 +104,8 @@ class FarDrawer:
             specs: at least one.
             memory: of the chunk that this one looks back at.
 
-        Returns a sentence instead if one cannot be drawn, and None if the role was learnt by another process, which this
-        one has taken the place of.
+        Returns a sentence instead if one cannot be drawn, and None if this process has not learnt the role, but another
+        did, whose place it has taken.
         """
         if complaint:
             return complaint

@@ -33,8 +33,10 @@ def joined(address: str, *, cpus: int, store_bytes: int) -> Iterator[ModuleType]
 
     Raises ConfigError if Ray is not installed, or the cluster cannot be had.
     """
-    # Read by Ray while it is imported: it sends no reports to its makers.
+    # Read by Ray while it is imported: it sends no reports to its makers, and what it says of those that end is not
+    # printed among what we print.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     with _started_here(cpus, store_bytes) if address == LOCAL else _already_running(address) as ray:
         yield ray
 
@@ -46,6 +48,8 @@ def _started_here(cpus: int, store_bytes: int) -> Iterator[ModuleType]:
     # Other users of this machine reach that too.
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    # As other processes of a user's, not behind them.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     ray = _ray()
     folder = tempfile.mkdtemp(prefix="ray-")
     try:

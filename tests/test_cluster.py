@@ -37,6 +37,8 @@ def folder() -> Iterator[str]:
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
+        "RAY_worker_niceness": "0",
+        "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
         "RAY_TMPDIR": folder,
