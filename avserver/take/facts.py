@@ -24,6 +24,7 @@ def facts_of(show: Show, size: tuple[int, int], sample_rate: int) -> dict[str, o
         "also": [_whole(name) for name in show.model.also],
         "partner": _whole(show.model.partner) if show.model.partner else "",
         "wide": show.model.wide,
+        "luts": [_whole(name) for name in show.grade.luts],
         "mapping": [
             name if is_bundled_mapping(name) else _whole(name) for name in (show.mapping.path, *show.mapping.also)
         ],
@@ -31,7 +32,7 @@ def facts_of(show: Show, size: tuple[int, int], sample_rate: int) -> dict[str, o
 
 
 def as_it_was(show: Show, take: Take) -> Show:
-    """Return a show with the frames, the models and the mapping that a take was made with."""
+    """Return a show with the frames, the models, the looks and the mapping that a take was made with."""
     facts = take.settings
     mapping = tuple(facts["mapping"])
     width_px, height_px = take.size
@@ -39,6 +40,7 @@ def as_it_was(show: Show, take: Take) -> Show:
     show = change(show, "frame", fps=take.fps, width_px=width_px, height_px=height_px)
     show = change(show, "model", path=facts["model"], also=tuple(facts["also"]), partner=facts["partner"])
     show = change(show, "model", wide=facts["wide"])
+    show = change(show, "grade", luts=tuple(facts.get("luts", ())))
     return change(show, "mapping", path=mapping[0], also=mapping[1:])
 
 
