@@ -199,7 +199,7 @@ def test_a_killed_show_leaves_a_take_up_to_its_last_second(tiny_model: Path, tmp
         assert sound.read(take.ticks / 15).size == pytest.approx(take.ticks / 15 * 44_100, abs=1)
         assert sound.bad_packets == 0
     # What was told to be written is: the file is half a second behind the show, if the machine keeps up with it.
-    assert take.ticks / 15 >= status["take.seconds"]
+    assert take.ticks / 15 > status["take.seconds"] - 0.01  # it is rounded
     assert [moment.index for moment in take.moments()][-1] == take.last
     assert path.stat().st_size >= status["take.bytes"]
 
