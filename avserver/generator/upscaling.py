@@ -1,5 +1,7 @@
 """Upscaling: a picture at two or four times its size, by Lanczos' filter and, if wanted, a small network beside it.
 
+The network doubles; what is to be four times as large it doubles twice.
+
 After ESPCN (Shi et al. 2016, arXiv:1609.05158): all convolutions are at low resolution, and the channels of the last
 are spread over the larger picture. Here they are at half of the low resolution even, where a CPU finds channels enough
 to be fast, and give only what Lanczos' filter lacks.
@@ -28,7 +30,8 @@ from avserver.generator.backend import ops, stage
 Tensor = Any
 Array = npt.NDArray[np.float32]
 
-FACTORS = (2, 4)
+DOUBLE = 2
+FACTORS = (DOUBLE, 4)
 CHANNELS = 32
 CONVOLUTIONS = 4  # of 3 by 3
 LOBES = 3  # of the sinc that windows Lanczos' sinc
@@ -47,20 +50,20 @@ def factor_for(picture: tuple[int, int], frame: tuple[int, int]) -> int | None:
     return FACTORS[0] if scale <= FACTORS[0] * STRETCH else FACTORS[1]
 
 
-def weight_shapes(factor: int) -> dict[str, tuple[int, ...]]:
+def weight_shapes() -> dict[str, tuple[int, ...]]:
     """Return the shapes of the network's kernels (rows, columns, in, out) by name."""
     inner = [CHANNELS] * (CONVOLUTIONS - 1)
-    channels = [12, *inner, 12 * factor * factor]
-    return {f"x{factor}.conv{i}": (3, 3, *pair) for i, pair in enumerate(itertools.pairwise(channels))}
+    channels = [12, *inner, 12 * DOUBLE * DOUBLE]
+    return {f"conv{i}": (3, 3, *pair) for i, pair in enumerate(itertools.pairwise(channels))}
 
 
-def read_weights(path: Path, factor: int) -> dict[str, Array]:
-    """Return the kernels of a factor by name, float32. Raises ModelError for a file that lacks them."""
+def read_weights(path: Path) -> dict[str, Array]:
+    """Return the network's kernels by name, float32. Raises ModelError for a file that lacks them."""
     try:
         stored = load_file(path)
     except (OSError, SafetensorError) as err:
         raise ModelError(f"cannot read the weights {path}: {err}") from err
-    shapes = weight_shapes(factor)
+    shapes = weight_shapes()
     for name, shape in shapes.items():
         if name not in stored or stored[name].shape != shape:
             got = stored[name].shape if name in stored else "none"
@@ -73,8 +76,8 @@ def lanczos(levels: Tensor, factor: int) -> Tensor:
     return _stretched(_stretched(ops.cast(levels, "float32"), factor, 1), factor, 2)
 
 
-def detail(kernels: Mapping[str, Tensor], levels: Tensor, factor: int, precision: str = "float32") -> Tensor:
-    """Return what the network adds to a picture (n, H, W, 3), H and W even: (n, H / 2, W / 2, 12 factor²).
+def detail(kernels: Mapping[str, Tensor], levels: Tensor, precision: str = "float32") -> Tensor:
+    """Return what the network adds to a picture (n, H, W, 3), H and W even, when it is doubled: (n, H / 2, W / 2, 48).
 
     `spread` makes a picture of it. `kernels` are by name, the first one as `contrasting` makes it.
     """
@@ -100,10 +103,10 @@ def contrasting(kernel: Tensor) -> Tensor:
     return ops.reshape(by_colour - ops.mean(by_colour, axis=(0, 1, 2), keepdims=True), kernel.shape)
 
 
-def spread(detail: Tensor, factor: int) -> Tensor:
-    """Return what `detail` gave as a picture in float32, in levels of 255: (n, factor H, factor W, 3)."""
+def spread(detail: Tensor) -> Tensor:
+    """Return what `detail` gave as a picture in float32, in levels of 255: (n, 2 H, 2 W, 3)."""
     n, height, width, channels = detail.shape
-    phases = 2 * factor
+    phases = 2 * DOUBLE
     colours = channels // phases**2
     x = ops.reshape(ops.cast(detail, "float32") * 255, (n, height, width, phases, phases, colours))
     return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (n, height * phases, width * phases, colours))
@@ -117,13 +120,13 @@ class Upscaler:
         weights: a file as `avserver.training.upscaler` writes it; None: the one that comes with avserver.
         precision: of the convolutions.
 
-    Raises ModelError if the file is none, or lacks the factor.
+    Raises ModelError if the file is none.
     """
 
     def __init__(self, factor: int, weights: Path | None = None, *, precision: str = "float32") -> None:
         self._factor = factor
         self._precision = precision
-        kernels = read_weights(weights or bundled("models", "upscale.safetensors"), factor)
+        kernels = read_weights(weights or bundled("models", "upscale.safetensors"))
         first = next(iter(kernels))
         self._kernels = kernels | {first: backend.to_numpy(contrasting(kernels[first]))}
         self._programs = {
@@ -145,9 +148,15 @@ class Upscaler:
         return stage(lambda x: to_bytes(lanczos(x, self._factor)))(pixels)
 
     def _by_network(self, pixels: Tensor) -> Tensor:
-        added = detail(self._kernels, pixels, self._factor, self._precision)
-        rows = stage(lambda x: _stretched(ops.cast(x, "float32"), self._factor, 1))(pixels)
-        return stage(lambda x, more: to_bytes(_stretched(x, self._factor, 2) + spread(more, self._factor)))(rows, added)
+        larger = 1
+        while larger < self._factor:
+            pixels, larger = self._doubled(pixels), larger * DOUBLE
+        return pixels
+
+    def _doubled(self, pixels: Tensor) -> Tensor:
+        added = detail(self._kernels, pixels, self._precision)
+        rows = stage(lambda x: _stretched(ops.cast(x, "float32"), DOUBLE, 1))(pixels)
+        return stage(lambda x, more: to_bytes(_stretched(x, DOUBLE, 2) + spread(more)))(rows, added)
 
 
 def to_bytes(levels: Tensor) -> Tensor:

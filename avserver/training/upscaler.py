@@ -6,7 +6,7 @@ model draws, each made small by one of three filters: nobody knows by which a ge
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from avserver.generator import backend
 from avserver.generator.backend import ops
 from avserver.generator.checkpoint import write_tensors
 from avserver.generator.model import Generator
-from avserver.generator.upscaling import FACTORS, contrasting, detail, lanczos, spread, weight_shapes
+from avserver.generator.upscaling import DOUBLE, contrasting, detail, lanczos, spread, weight_shapes
 from avserver.training.adam import adam
 from avserver.training.autodiff import Params, compiled, value_and_gradients
 from avserver.training.imitation import silk
@@ -31,7 +31,7 @@ Tensor = Any
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 
-SIZE = 256  # of the pictures that are learnt from (px); a multiple of all factors
+SIZE = 256  # of the pictures that are learnt from (px); even
 PATCH, BATCH = 40, 16  # side of what is enlarged (px), and how many at a time
 FASTEST, BETAS = 2e-3, (0.9, 0.99)
 REPORT = 200  # batches
@@ -75,23 +75,20 @@ class Patches:
 
     Args:
         whole: the pictures, (SIZE, SIZE, 3) each.
-        factor: between small and large.
         rng: all randomness.
     """
 
-    def __init__(self, whole: list[Pixels], factor: int, rng: np.random.Generator) -> None:
-        self._pairs = [(reduced(pixels, factor, way), pixels) for pixels in whole for way in WAYS]
-        self._factor = factor
+    def __init__(self, whole: list[Pixels], rng: np.random.Generator) -> None:
+        self._pairs = [(reduced(pixels, DOUBLE, way), pixels) for pixels in whole for way in WAYS]
         self._rng = rng
 
     def batch(self) -> tuple[Pixels, Pixels]:
-        """Return small patches (BATCH, PATCH, PATCH, 3), and the same ones `factor` times as large."""
+        """Return small patches (BATCH, PATCH, PATCH, 3), and the same ones twice as large."""
         pairs = [self._patch(*self._pairs[i]) for i in self._rng.integers(len(self._pairs), size=BATCH)]
         small, large = zip(*pairs, strict=True)
         return np.stack(small), np.stack(large)
 
     def _patch(self, small: Pixels, large: Pixels) -> tuple[Pixels, Pixels]:
-        factor = self._factor
         side = min(PATCH, *small.shape[:2])
         top, left = (int(self._rng.integers(length - side + 1)) for length in small.shape[:2])
         turns, mirrored = int(self._rng.integers(4)), bool(self._rng.integers(2))
@@ -101,13 +98,13 @@ class Patches:
             turned = np.rot90(kept, turns)
             return turned[:, ::-1] if mirrored else turned
 
-        return cut(small, 1), cut(large, factor)
+        return cut(small, 1), cut(large, DOUBLE)
 
 
-def begin(factor: int, rng: np.random.Generator) -> dict[str, Array]:
+def begin(rng: np.random.Generator) -> dict[str, Array]:
     """Return kernels to begin with: variances are kept (He et al. 2015), and at first nothing is added."""
     kernels = {}
-    for name, shape in weight_shapes(factor).items():
+    for name, shape in weight_shapes().items():
         scale = np.sqrt(2 / np.prod(shape[:3]))
         kernels[name] = (scale * rng.standard_normal(shape)).astype(np.float32)
     last = list(kernels)[-1]
@@ -115,18 +112,18 @@ def begin(factor: int, rng: np.random.Generator) -> dict[str, Array]:
     return kernels
 
 
-def enlarged(kernels: Mapping[str, Tensor], small: Tensor, factor: int) -> Tensor:
+def enlarged(kernels: Mapping[str, Tensor], small: Tensor) -> Tensor:
     """Return what the upscaler makes of small pictures, in levels of 255, float32; differentiable by the kernels."""
     first = next(iter(kernels))
     constrained = {**kernels, first: contrasting(kernels[first])}
-    return lanczos(small, factor) + spread(detail(constrained, small, factor), factor)
+    return lanczos(small, DOUBLE) + spread(detail(constrained, small))
 
 
-def train(whole: list[Pixels], factor: int, batches: int, rng: np.random.Generator) -> dict[str, Array]:
+def train(whole: list[Pixels], batches: int, rng: np.random.Generator) -> dict[str, Array]:
     """Return the kernels after so many batches: the rate falls to nothing as a cosine does."""
-    patches = Patches(whole, factor, rng)
-    step = compiled(_stepper(factor))
-    kernels: Params = {name: ops.convert_to_tensor(kernel) for name, kernel in begin(factor, rng).items()}
+    patches = Patches(whole, rng)
+    step = compiled(_step)
+    kernels: Params = {name: ops.convert_to_tensor(kernel) for name, kernel in begin(rng).items()}
     moments = tuple({name: ops.zeros_like(kernel) for name, kernel in kernels.items()} for _ in range(2))
     lost = 0.0
     for index in range(1, batches + 1):
@@ -135,7 +132,7 @@ def train(whole: list[Pixels], factor: int, batches: int, rng: np.random.Generat
         loss, kernels, moments = step(kernels, moments, *told, *patches.batch())
         lost += float(backend.to_numpy(loss))
         if index % REPORT == 0:
-            sys.stderr.write(f"x{factor} {index} {lost / REPORT:.3f}\n")
+            sys.stderr.write(f"{index} {lost / REPORT:.3f}\n")
             lost = 0.0
     return {name: backend.to_numpy(kernel) for name, kernel in kernels.items()}
 
@@ -146,20 +143,18 @@ def psnr(pixels: Pixels, truth: Pixels) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
-def _stepper(factor: int) -> Callable[..., Any]:
-    def loss(kernels: Params, small: Tensor, large: Tensor) -> tuple[Tensor, None]:
-        # In levels, below one as squares are, and above as distances: these blur edges less.
-        error = enlarged(kernels, small, factor) - ops.cast(large, "float32")
-        return ops.mean(ops.sqrt(ops.square(error) + 1.0)), None
+def _loss(kernels: Params, small: Tensor, large: Tensor) -> tuple[Tensor, None]:
+    # In levels, below one as squares are, and above as distances: these blur edges less.
+    error = enlarged(kernels, small) - ops.cast(large, "float32")
+    return ops.mean(ops.sqrt(ops.square(error) + 1.0)), None
 
-    def step(
-        kernels: Params, moments: tuple[Params, Params], index: Tensor, rate: Tensor, small: Tensor, large: Tensor
-    ) -> tuple[Tensor, Params, tuple[Params, Params]]:
-        value, _, gradients = value_and_gradients(loss, kernels, small, large)
-        kernels, moments = adam(kernels, gradients, moments, index, rate=rate, betas=BETAS)
-        return value, kernels, moments
 
-    return step
+def _step(
+    kernels: Params, moments: tuple[Params, Params], index: Tensor, rate: Tensor, small: Tensor, large: Tensor
+) -> tuple[Tensor, Params, tuple[Params, Params]]:
+    value, _, gradients = value_and_gradients(_loss, kernels, small, large)
+    kernels, moments = adam(kernels, gradients, moments, index, rate=rate, betas=BETAS)
+    return value, kernels, moments
 
 
 def _bytes(image: Array) -> Pixels:
@@ -171,17 +166,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=bundled("models", "default.safetensors"))
-    parser.add_argument("--pictures", type=int, default=240, help="paintings; of silk and of the model there are fewer")
-    parser.add_argument("--batches", type=int, default=8000)
+    parser.add_argument("--pictures", type=int, default=160, help="paintings; of silk and of the model there are fewer")
+    parser.add_argument("--batches", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     backend.start(given.threads)
     whole = list(pictures(given.pictures, given.model))
     rng = np.random.default_rng(given.seed)
-    learnt: dict[str, Array] = {}
-    for factor in FACTORS:
-        learnt |= train(whole, factor, given.batches, rng)
+    learnt = train(whole, given.batches, rng)
     write_tensors(given.output, {name: kernel.astype(np.float16) for name, kernel in learnt.items()}, {})
 
 

@@ -15,7 +15,7 @@ def whole():
 
 
 def test_small_and_large_patches_are_the_same_picture(whole):
-    small, large = upscaler.Patches(whole, 2, np.random.default_rng(0)).batch()
+    small, large = upscaler.Patches(whole, np.random.default_rng(0)).batch()
     assert small.shape == (upscaler.BATCH, 32, 32, 3)
     assert large.shape == (upscaler.BATCH, 64, 64, 3)
     for one, other in zip(small, large, strict=True):
@@ -32,22 +32,21 @@ def test_every_way_to_reduce_keeps_the_mean(way, whole):
 
 def test_it_begins_near_the_filter_and_learns(whole, tmp_path):
     rng = np.random.default_rng(0)
-    begun = upscaler.begin(2, rng)
-    small, large = upscaler.Patches(whole, 2, rng).batch()
+    begun = upscaler.begin(rng)
+    small, large = upscaler.Patches(whole, rng).batch()
     filtered = to_numpy(lanczos(small, 2))
 
     def error(kernels):
-        return np.square(to_numpy(upscaler.enlarged(kernels, small, 2)) - large).mean()
+        return np.square(to_numpy(upscaler.enlarged(kernels, small)) - large).mean()
 
     first = np.square(filtered - large).mean()
     assert error(begun) == pytest.approx(first, rel=0.1)
-    learnt = upscaler.train(whole, 2, 60, rng)
+    learnt = upscaler.train(whole, 60, rng)
     assert error(learnt) < 0.97 * first
     # What is written is what is drawn with.
-    four = upscaler.begin(4, rng)
-    write_tensors(tmp_path / "up.safetensors", learnt | four, {})
+    write_tensors(tmp_path / "up.safetensors", learnt, {})
     drawn = to_numpy(Upscaler(2, tmp_path / "up.safetensors")(Upscale("network"), small))
-    assert np.abs(drawn - np.clip(to_numpy(upscaler.enlarged(learnt, small, 2)), 0, 255)).max() <= 1
+    assert np.abs(drawn - np.clip(to_numpy(upscaler.enlarged(learnt, small)), 0, 255)).max() <= 1
 
 
 def test_its_pictures_are_paintings_silk_and_a_models(tiny_model):
