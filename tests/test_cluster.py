@@ -38,6 +38,7 @@ def folder() -> Iterator[str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
         "RAY_worker_niceness": "0",
+        "RAY_raylet_start_wait_time_s": "120",
         "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
@@ -119,7 +120,7 @@ def test_a_machine_that_is_killed_costs_no_frames(
 def test_the_command_has_a_cluster_of_its_own_draw_the_same_film(tiny_model: Path, tmp_path: Path, folder: str) -> None:
     films = [tmp_path / "cluster.mp4", tmp_path / "plain.mp4"]
     for path, flags in zip(films, (["--cluster", "local", "--workers", "1"], []), strict=True):
-        command = ["render", "demo", "-o", str(path), "--model", str(tiny_model), "--size", "64", "--to", "2"]
+        command = ["render", "demo", "-o", str(path), "--model", str(tiny_model), "--size", "24x16", "--to", "2"]
         done = subprocess.run(
             [sys.executable, "-m", "avserver", *command, *flags],
             capture_output=True,

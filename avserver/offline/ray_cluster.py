@@ -50,6 +50,7 @@ def _started_here(cpus: int, store_bytes: int) -> Iterator[ModuleType]:
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     # As other processes of a user's, not behind them.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # instead of ten: a busy machine takes longer
     ray = _ray()
     folder = tempfile.mkdtemp(prefix="ray-")
     try:

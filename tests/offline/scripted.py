@@ -12,7 +12,7 @@ from avserver.generator.role import Role
 from avserver.offline.shots import Shot
 from avserver.offline.studio import Studio
 
-SIZE = (24, 16)
+SIZE = (16, 12)  # no larger than the model draws: nothing is enlarged
 FPS = 30
 FED_BACK = range(20, 44)
 STROBE_SAFE = range(50, 66)
