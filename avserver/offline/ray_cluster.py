@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ def joined(address: str, *, cpus: int, store_bytes: int) -> Iterator[ModuleType]
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     with _started_here(cpus, store_bytes) if address == LOCAL else _already_running(address) as ray:
+        # Ray has SIGTERM end us in good order, and then puts a handler before it that prints the stack and dies.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         yield ray
 
 
