@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avserver.errors import ModelError
+from avserver.generator import checkpoint
 from avserver.training.imitation import silk
 from avserver.training.imitation.course import Course, Stage, of_seeds
 from avserver.training.imitation.pupil import Pupil
@@ -89,6 +91,17 @@ def test_it_learns_and_a_run_that_was_stopped_is_one_that_was_not(tmp_path: Path
     recipe, grown = load_state(parts / "state.safetensors")
     assert (recipe.model.resolution, grown.counts.pictures) == (16, TINY.pictures + LARGER.pictures)
     assert (parts / "seeds-000000032.png").exists()
+
+
+def test_a_course_goes_on_from_a_model_at_its_resolution(tmp_path: Path) -> None:
+    Course(tmp_path, (TINY,), look=4).learn()
+    model = checkpoint.read(tmp_path / "model.safetensors")
+    (tmp_path / "more").mkdir()
+    course = Course(tmp_path / "more", (TINY, LARGER), look=4, model=model)
+    for name, tensor in course.state.average.items():
+        np.testing.assert_array_equal(tensor, model.tensors[name])
+    with pytest.raises(ModelError, match=r"kind at 16 px, got .*resolution=8"):
+        Course(tmp_path / "more", (LARGER,), model=model)
 
 
 def test_what_z_says_reaches_the_generator_unchanged() -> None:

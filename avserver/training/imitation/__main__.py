@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from avserver.generator import checkpoint
 from avserver.generator.backend import default_precision
 from avserver.interruption import first_signal
 from avserver.training.imitation.course import Course, Stage
@@ -19,7 +20,7 @@ STAGES = (
     Stage(resolution=32, pictures=120_000, folds=(0.6, 0.7)),
     Stage(resolution=64, pictures=80_000),
     Stage(resolution=128, pictures=24_000, batch=16),
-    Stage(resolution=256, pictures=10_000, batch=8),
+    Stage(resolution=256, pictures=16_000, batch=8, unmixed=0.2),
 )
 
 
@@ -28,6 +29,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m avserver.training.imitation", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a folder, made if it is not there")
     parser.add_argument("--largest", type=int, default=256, metavar="PX", help="the last stage's resolution (256)")
+    parser.add_argument(
+        "--from", dest="model", type=Path, metavar="MODEL", help="go on from a model of this size, at its resolution"
+    )
     arguments = parser.parse_args()
     arguments.run.mkdir(parents=True, exist_ok=True)
 
@@ -37,7 +41,14 @@ def main() -> int:
 
     stages = [stage for stage in STAGES if stage.resolution <= arguments.largest]
     with first_signal(signal.SIGINT, signal.SIGTERM) as stopped:
-        Course(arguments.run, stages, stopped=stopped, say=say, precision=default_precision()).learn()
+        Course(
+            arguments.run,
+            stages,
+            stopped=stopped,
+            say=say,
+            precision=default_precision(),
+            model=checkpoint.read(arguments.model) if arguments.model else None,
+        ).learn()
     return 0
 
 

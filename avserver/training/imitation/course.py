@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from avserver.errors import ModelError
 from avserver.frame_spec import z_of_seed
 from avserver.generator import checkpoint
 from avserver.generator.architecture import StyleGAN2Config
+from avserver.generator.checkpoint import Checkpoint
 from avserver.training.imitation import silk
 from avserver.training.imitation.lesson import MIXED, Lesson, draw_lesson, noise_resolutions
 from avserver.training.imitation.pupil import Pupil, attentive
@@ -101,6 +103,9 @@ class Course:
         stopped: asked after each step whether to end, with a checkpoint.
         say: told of each row of the log: how many pictures there were, and the figures.
         precision: of convolutions, "float32" or "bfloat16".
+        model: what to begin with instead of nothing, at the stage of its resolution, in a folder that has no state yet.
+
+    Raises ModelError for a model that is none of a stage's.
     """
 
     def __init__(
@@ -112,11 +117,15 @@ class Course:
         stopped: Callable[[], bool] = lambda: False,
         say: Callable[[int, dict[str, float]], None] = lambda pictures, figures: None,
         precision: str = "float32",
+        model: Checkpoint | None = None,
     ) -> None:
         self._run, self._stages, self._look, self._stopped, self._say = run, stages, look, stopped, say
         self._precision = precision
         if (run / STATE).exists():
             self._recipe, self.state = load_state(run / STATE)
+        elif model is not None:
+            self._recipe = _stage_of(model, stages).recipe
+            self.state = begin(self._recipe, model)
         else:
             self._recipe, self.state = stages[0].recipe, _beginner(stages[0].recipe)
         resumed_at = self.state.counts.pictures if (run / LOG).exists() else None
@@ -182,6 +191,14 @@ def of_seeds(stage: Stage, seeds: Sequence[int]) -> Lesson:
     }
     pictures = silk.paint(silk.parted(silk.said_by(z)), stage.resolution, fold=stage.folds[1])
     return Lesson(np.repeat(z[:, None], MIXED, axis=1), weights, still, pictures)
+
+
+def _stage_of(model: Checkpoint, stages: Sequence[Stage]) -> Stage:
+    for stage in stages:
+        if stage.recipe.model == model.config:
+            return stage
+    resolutions = ", ".join(str(stage.resolution) for stage in stages)
+    raise ModelError(f"a model to go on from is of the bundled one's kind at {resolutions} px, got {model.config}")
 
 
 def _beginner(recipe: Recipe) -> State:
