@@ -234,7 +234,7 @@ def watching(address: str) -> Iterator[dict[int, npt.NDArray[np.uint8]]]:
 @pytest.mark.slow
 def test_a_server_keeps_takes_over_osc_that_become_the_same_frames(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "show.toml").write_text('[take]\nfolder = "kept"\n')
-    arguments = [str(tmp_path / "show.toml"), *LIGHT, "--model", str(tiny_model), "--size", "64x48"]
+    arguments = [str(tmp_path / "show.toml"), *LIGHT, "--model", str(tiny_model)]
     with ServerProcess(arguments, log=tmp_path / "log") as server, watching(server.zeromq) as seen:
         server.wait_until("playing", timeout_s=170)
         server.osc.send("/take/start", "a")
@@ -247,7 +247,7 @@ def test_a_server_keeps_takes_over_osc_that_become_the_same_frames(tiny_model: P
         assert "a.take exists; choose another, or allow overwrite in [take]" in reason
     path = tmp_path / "kept" / "a.take"
     take = Take(path)
-    assert (take.ended, take.fps, take.size) == (True, 15.0, (64, 48))
+    assert (take.ended, take.fps, take.size) == (True, 15.0, (16, 16))
     # The film has, to the bit, what was seen at the ticks that were drawn in time.
     with TakeShow(path, as_it_was(Show(), take)) as show, Studio(show.size, wide=take.settings["wide"]) as studio:
         film = {take.first + frame.index: frame.pixels for frame in studio.frames(show.shots())}
