@@ -259,7 +259,7 @@ def test_a_server_keeps_takes_over_osc_that_become_the_same_frames(tiny_model: P
 
 @pytest.mark.slow
 def test_a_server_replays_a_take_with_the_knobs_in_our_hands(tiny_model: Path, tmp_path: Path) -> None:
-    arguments = ["--replay", str(TAKE), "--loop", "--model", str(tiny_model)]
+    arguments = ["--replay", str(TAKE), "--loop", "--model", str(tiny_model), "--size", "16"]
     with ServerProcess(arguments, log=tmp_path / "log") as server:
         server.wait_until("playing", timeout_s=170)
         wait_for(lambda: status_of(server)["frames"] > 3)
@@ -270,7 +270,7 @@ def test_a_server_replays_a_take_with_the_knobs_in_our_hands(tiny_model: Path, t
         server.osc.send("/panic", 1)
         wait_for(lambda: status_of(server)["replay.turned"] == "")
         assert f"listening to  {TAKE} (a take)" in server.printed
-        assert "64x48 px" in server.printed
+        assert "16x16 px" in server.printed
 
 
 def test_a_take_that_cannot_be_replayed_is_said_in_a_sentence(tmp_path: Path) -> None:
