@@ -284,10 +284,12 @@ def _portrait(seed: int, num_ws: int) -> FrameSpec:
 
 def _check_numbers(spec: FrameSpec) -> None:
     """Raise WireError for numbers of the finished picture that make no sense."""
-    numbers = (*_numbers(spec.grade), *dataclasses.astuple(spec.feedback), spec.truncation_psi, spec.upscale.match)
+    numbers = (*_numbers(spec.grade), *dataclasses.astuple(spec.feedback), spec.truncation_psi)
     if not all(map(math.isfinite, numbers)):
-        got = f"{spec.grade}, {spec.feedback}, {spec.truncation_psi} and {spec.upscale}"
-        raise WireError(f"a grade, a feedback, a truncation and an upscaling are finite, got {got}")
+        got = f"{spec.grade}, {spec.feedback} and {spec.truncation_psi}"
+        raise WireError(f"a grade, a feedback and a truncation are finite, got {got}")
+    if not math.isfinite(spec.upscale.match):
+        raise WireError(f"an upscaling matches by a finite share, got {spec.upscale.match}")
     if min(spec.grade.gamma) <= 0:
         raise WireError(f"a gamma is above 0, got {spec.grade.gamma}")
 

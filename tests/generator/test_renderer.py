@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avserver.errors import ModelError, WireError
-from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, LatentTerm, NoiseLevel
+from avserver.frame_spec import Bend, BendSlot, Feedback, FrameSpec, Grade, LatentTerm, NoiseLevel, Upscale
 from avserver.generator import backend, checkpoint, load
 from avserver.generator.renderer import Renderer
 from avserver.transforms import TRANSFORMS
@@ -267,6 +267,8 @@ def test_a_conditional_model_plays(tmp_path):
         ({"latents": (LatentTerm((0, 6), (1,), (float("nan"),)),)}, WireError, "weights are finite"),
         ({"truncation_psi": float("nan")}, WireError, "a truncation are finite"),
         ({"grade": Grade(opacity=float("inf"))}, WireError, "a grade, .* finite"),
+        ({"grade": Grade(gamma=(1.0, 0.0, 1.0))}, WireError, "a gamma is above 0"),
+        ({"upscale": Upscale("network", float("nan"))}, WireError, "by a finite share"),
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused_and_the_next_one_is_drawn(renderer, changes, error, words):
