@@ -17,11 +17,11 @@ from typing import Any
 from avserver.audio.source_name import DEMO, is_path
 from avserver.canvas import WIDE
 from avserver.errors import ConfigError, nearest
-from avserver.lut_file import MOST_LUTS
 from avserver.outputs.settings import KINDS, OutputSettings, RecordingSettings, ZeroMqSettings, kind_of
 from avserver.take.settings import TakeSettings
 
 DEFAULT = "default"
+MOST_LUTS = 64  # look-up tables that a show chooses from
 MIDI_BACKENDS = ("", "alsa", "core", "jack", "winmm")
 
 

@@ -15,7 +15,6 @@ from avserver.errors import ConfigError
 
 Array = npt.NDArray[np.float32]
 
-MOST_LUTS = 64  # that a show chooses from
 LONGEST = 65_536  # entries of a curve
 LARGEST = 128  # entries a side of a cube
 MOST_CHARACTERS = 100_000_000  # several times what the largest cube takes

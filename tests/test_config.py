@@ -18,7 +18,8 @@ def test_an_empty_file_is_the_default_show(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text("")
     show = change(Show(), "presets", path=str(tmp_path / "presets"))
-    assert load_show(path) == change(show, "recording", folder=str(tmp_path / "recordings"))
+    show = change(show, "recording", folder=str(tmp_path / "recordings"))
+    assert load_show(path) == change(show, "take", folder=str(tmp_path / "takes"))
 
 
 def test_file_names_are_relative_to_the_show_file(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_projected_picture_is_drawn_by_the_renderer(tiny_model: Path, tmp_path
     z = np.random.RandomState(9).randn(6, generator.z_dim)
     ws = generator.mapping(z)[:, 0][None]  # another w in every layer
     write_ws(tmp_path / "me.npz", ws)
-    renderer = Renderer(tiny_model, pictures=[tmp_path / "me.npz"])
+    renderer = Renderer(tiny_model, pictures=[tmp_path / "me.npz"], precision="float32")
     drawn = renderer.render(FrameSpec(index=0, t_s=0.0, latents=(LatentTerm((0, 6), (FIRST_PICTURE,), (1.0,)),)))
     expected = np.clip(generator.synthesis(ws, noise="none")[0] * 127.5 + 128, 0, 255)
     assert np.abs(drawn - expected).max() <= 1.5

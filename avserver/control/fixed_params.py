@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from avserver.config import MOST_LUTS
 from avserver.control.param_makers import bool_param, choice_param, float_param, int_param, trigger_param
 from avserver.control.params import Kind, Param
 from avserver.control.patch_params import direction_params
 from avserver.control.quantiser import QUANTISE
 from avserver.control.tempo_source import AUDIO, TEMPO_SOURCES
 from avserver.frame_spec import ENLARGERS
-from avserver.lut_file import MOST_LUTS
 from avserver.signals import BANDS, STEMS
 
 # Directions of w that every show has. Each costs nothing while its amount is 0.
