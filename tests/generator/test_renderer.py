@@ -71,7 +71,9 @@ def test_the_renderer_draws_what_the_python_face_draws(renderer, tiny_model):
     z = np.random.RandomState(1).randn(1, generator.z_dim)
     image = generator.synthesis(generator.mapping(z, truncation_psi=0.8), noise="none")[0]
     expected = np.clip(image * 127.5 + 128, 0, 255).astype(np.uint8)
-    assert difference(renderer.render(spec(truncation_psi=0.8)), expected) <= 1
+    assert difference(renderer.render(spec(truncation_psi=0.8)), expected) <= (
+        1 if renderer.precision == "float32" else 4
+    )
 
 
 def test_another_seed_gives_another_picture(renderer):

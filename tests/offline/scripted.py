@@ -15,7 +15,7 @@ from avserver.offline.studio import Studio
 SIZE = (16, 12)  # no larger than the model draws: nothing is enlarged
 FPS = 30
 FED_BACK = range(20, 44)
-STROBE_SAFE = range(50, 66)
+STROBE_SAFE = range(50, 70)
 BY_THE_OTHER = (*range(30, 36), *range(54, 58))
 FROZEN = (7, 8)
 COUNT = 80
@@ -36,8 +36,8 @@ def _shot(index: int, role: Role) -> Shot:
         t_s=tick.t_s,
         latents=(LatentTerm((0, role.shape.num_ws), (1, 2), (1 - share, share)),),
         bends=(Bend("b8", "zoom", (0.5,)),) if role.bends else (),
-        # It flashes, too fast to be safe.
-        grade=Grade(opacity=1.0 if index % 4 < 2 else 0.1),
+        # It flashes, too brightly and too fast to be safe.
+        grade=Grade(opacity=1.0 if index % 4 < 2 else 0.1, lift=(0.6, 0.6, 0.6)),
         feedback=Feedback(0.8, 0.9, 10.0) if index in FED_BACK else Feedback(),
         strobe_safe=index in STROBE_SAFE,
     )

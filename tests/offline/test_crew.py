@@ -11,7 +11,7 @@ from tests.offline.scripted import FED_BACK, SIZE, STROBE_SAFE, film, scripted
 
 def test_several_processes_draw_what_one_draws(tiny_model: Path) -> None:
     shots = scripted(tiny_model)
-    looking_back = [FED_BACK[3], STROBE_SAFE[-3]]
+    looking_back = [FED_BACK[5], STROBE_SAFE[-1]]
     with Studio(SIZE) as studio:
         alone = film(shots, studio)
         by_themselves = film([shots[0], shots[looking_back[0]], shots[1], shots[looking_back[1]]], studio)[1::2]
