@@ -205,10 +205,10 @@ class Output(ABC):
             self._fail(err)
             self._close()
         else:
-            self.sent += 1
             if self.error and self._arrives():
                 _LOG.warning("%s plays again", self.name)
                 self.error, self._failures, self.state = "", 0, OutputState.PLAYING
+            self.sent += 1  # last: whoever sees it finds the state
 
     def _open_again(self) -> None:
         """Open it again if it is time to."""
