@@ -120,7 +120,7 @@ def test_a_machine_that_is_killed_costs_no_frames(
 def test_the_command_has_a_cluster_of_its_own_draw_the_same_film(tiny_model: Path, tmp_path: Path, folder: str) -> None:
     films = [tmp_path / "cluster.mp4", tmp_path / "plain.mp4"]
     for path, flags in zip(films, (["--cluster", "local", "--workers", "1"], []), strict=True):
-        command = ["render", "demo", "-o", str(path), "--model", str(tiny_model), "--size", "24x16", "--to", "2"]
+        command = ["render", "demo", "-o", str(path), "--model", str(tiny_model), "--size", "64x64", "--to", "2"]
         done = subprocess.run(
             [sys.executable, "-m", "avserver", *command, *flags],
             capture_output=True,
