@@ -17,7 +17,6 @@ class Crew(Protocol):
 
     def take(self) -> Frame:
         """Wait for the oldest frame that has not been taken, and return it. Raises UserError if there will be none."""
-        raise NotImplementedError
 
 
 class Drawers:
