@@ -30,10 +30,18 @@ from tests.offline.test_rendering import pictures
 LEAST_STORE = 80_000_000
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture
 def folder() -> Iterator[str]:
-    """Where Ray keeps its files; it reads most of this when it is imported."""
-    folder = tempfile.mkdtemp(prefix="ray")  # pytest's are too long for the names of sockets
+    """A folder whose name is short: pytest's are too long for the names of Ray's sockets."""
+    folder = tempfile.mkdtemp(prefix="ray")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secluded() -> Iterator[None]:
+    """Ray keeps to itself, and away from other clusters; it reads most of this when it is imported."""
+    folder = tempfile.mkdtemp(prefix="ray")
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
@@ -48,7 +56,7 @@ def folder() -> Iterator[str]:
         for name, value in quiet.items():
             patch.setenv(name, value)
         patch.delenv("RAY_ADDRESS", raising=False)
-        yield folder
+        yield
     shutil.rmtree(folder, ignore_errors=True)
 
 
