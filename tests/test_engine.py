@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,8 +35,13 @@ MODEL = StyleGAN2Config(resolution=64, z_dim=8, w_dim=8, channel_base=256, chann
 FPS = 20
 
 
-def engine(patch: Patch, queue: EventQueue | None = None, presets: PresetHand | None = None) -> Engine:
-    queue, table = queue or EventQueue(), patch.param_table()
+def engine(
+    patch: Patch,
+    queue: EventQueue | None = None,
+    presets: PresetHand | None = None,
+    models: Sequence[str] = ("default",),
+) -> Engine:
+    queue, table = queue or EventQueue(), patch.param_table(models)
     desk = Desk(table, dict, presets.commands(), presets.on_fire()) if presets else Desk(table, dict)
     return build_engine(
         source=open_source("demo"),

@@ -82,8 +82,13 @@ def _meeting(film: list[Shot], count: int) -> list[Shot]:
             share = smoothstep((number + 1) / (count + 1))
             spec = dataclasses.replace(between(shot.spec, first.spec, Shares(share, share)), t_s=shot.spec.t_s)
             gain = (1.0 - share) * shot.gain + share * first.gain
+            left = shot.leaving
+            if left:
+                left = dataclasses.replace(left, share=left.share + share * (1.0 - left.share))
             # The noise has its way already.
-            film[number - count] = _at_phase(dataclasses.replace(shot, spec=spec, gain=gain), _phase(shot.spec))
+            film[number - count] = _at_phase(
+                dataclasses.replace(shot, spec=spec, gain=gain, leaving=left), _phase(shot.spec)
+            )
     return film
 
 

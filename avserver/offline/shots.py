@@ -11,6 +11,21 @@ from avserver.generator.role import Role
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """The picture that another one fades into.
+
+    Attributes:
+        role: who draws it.
+        spec: what to draw.
+        share: how much of the other one is seen, 0 to 1.
+    """
+
+    role: Role
+    spec: FrameSpec
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Shot:
     """One frame, decided.
 
@@ -20,6 +35,7 @@ class Shot:
         spec: what to draw; None while the picture is frozen: the one before stays.
         gain: how bright it is beside what was drawn: a frozen picture follows the opacity that hands set.
         blackout: show black.
+        leaving: what it fades in over, while one model takes over from another.
     """
 
     tick: Tick
@@ -27,11 +43,44 @@ class Shot:
     spec: FrameSpec | None
     gain: float
     blackout: bool
+    leaving: Leaving | None = None
+
+    @property
+    def drawn(self) -> list[tuple[Role, FrameSpec]]:
+        """Who draws what of it: the picture, and the one that is leaving."""
+        own = [(self.role, self.spec)] if self.spec is not None else []
+        return [*own, (self.leaving.role, self.leaving.spec)] if self.leaving else own
+
+
+class Handover:
+    """Tells who is leaving while another takes over, as the relay of a live show has it if nobody has to load."""
+
+    def __init__(self) -> None:
+        self._playing: Role | None = None
+        self._coming: Role | None = None
+        self._since_s = 0.0
+
+    def leaving(self, role: Role, t_s: float, fade_s: float) -> tuple[Role, float] | None:
+        """Return who is leaving while `role` draws, at `t_s` (s), and how much of the new picture is seen, 0 to 1.
+
+        It is to be asked at every tick. A change takes `fade_s` (s); one that is taken back is over at once.
+        """
+        if self._playing is None or role == self._playing:
+            self._playing, self._coming = role, None
+            return None
+        if role != self._coming:
+            self._coming, self._since_s = role, t_s
+        gone_s = t_s - self._since_s
+        if gone_s >= fade_s:
+            self._playing, self._coming = role, None
+            return None
+        return self._playing, gone_s / fade_s
 
 
 def decide(engine: Engine, role_of: Callable[[int], Role], ticks: Iterable[Tick]) -> Iterator[Shot]:
     """Yield what an engine decides at each tick; `role_of` tells who plays the model of that number."""
     drawn_at = 1.0  # opacity of the picture that is seen
+    handover = Handover()
     for tick in ticks:
         params = engine.step(tick, tick.t_s)  # nothing comes from outside, so that the show has no other time
         role = role_of(int(params["/model/select"]))
@@ -40,7 +89,9 @@ def decide(engine: Engine, role_of: Callable[[int], Role], ticks: Iterable[Tick]
             drawn_at = engine.opacity
         # What was drawn at opacity 0 is black and stays so.
         gain = engine.opacity / drawn_at if drawn_at else 1.0
-        yield Shot(tick, role, spec, gain, bool(params["/output/blackout"]))
+        left = handover.leaving(role, tick.t_s, float(params["/model/fade_s"]))
+        leaving = Leaving(left[0], engine.spec_for(left[0]), left[1]) if left and spec is not None else None
+        yield Shot(tick, role, spec, gain, bool(params["/output/blackout"]), leaving)
 
 
 def excerpt(
@@ -70,26 +121,20 @@ class Past:
     """Of each role, the shots that its next picture may be made of."""
 
     def __init__(self) -> None:
-        self._chains: dict[Role, list[Shot]] = {}
+        self._chains: dict[Role, list[tuple[Shot, FrameSpec]]] = {}
 
     def note(self, shot: Shot) -> None:
         """Take note of what is drawn next."""
-        if shot.spec is None:
-            return
-        chain = self._chains.setdefault(shot.role, [])
-        if not shot.spec.looks_back(chain[-1].spec if chain else None):
-            chain.clear()
-        chain.append(shot)
+        for role, spec in shot.drawn:
+            chain = self._chains.setdefault(role, [])
+            if not spec.looks_back(chain[-1][1] if chain else None):
+                chain.clear()
+            chain.append((shot, spec))
 
     def before(self, shot: Shot, shown: Shot | None) -> list[Shot]:
         """Return what is to be drawn before a shot, in order; `shown` was drawn last."""
-        needed = {
-            past.tick.index: past for chain in self._chains.values() if _is_remembered(chain[-1]) for past in chain
-        }
+        remembered = [chain for chain in self._chains.values() if chain[-1][1].looks_back(chain[-1][1])]
+        needed = {past.tick.index: past for chain in remembered for past, _ in chain}
         if shot.spec is None and shown is not None:
             needed[shown.tick.index] = shown
         return [needed[index] for index in sorted(needed)]
-
-
-def _is_remembered(shot: Shot) -> bool:
-    return shot.spec is not None and shot.spec.looks_back(shot.spec)

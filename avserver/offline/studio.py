@@ -9,6 +9,7 @@ from typing import Self
 import cv2
 import numpy as np
 
+from avserver.blending import blended
 from avserver.frame import Flags, Frame
 from avserver.generator.drawer import IN_FLIGHT, Drawer
 from avserver.generator.role import Role
@@ -92,15 +93,17 @@ def draw(
         nonlocal drawn
         shot = waiting.popleft()
         if shot.spec is not None:
-            drawn = crew_of(shot.role).take().pixels
+            drawn, *left = [crew_of(role).take().pixels for role, _ in shot.drawn]
+            if shot.leaving:
+                drawn = blended(left[0], drawn, shot.leaving.share)
         seen = drawn if shot.gain == 1.0 else np.asarray(cv2.convertScaleAbs(drawn, alpha=shot.gain), np.uint8)
         flags = Flags.BLACKOUT if shot.blackout else Flags.NONE
         return Frame(pixels=black if shot.blackout else seen, index=shot.tick.index, t_s=shot.tick.t_s, flags=flags)
 
     for shot in shots:
         waiting.append(shot)
-        if shot.spec is not None:
-            crew_of(shot.role).submit(shot.spec)
+        for role, spec in shot.drawn:
+            crew_of(role).submit(spec)
         if len(waiting) == ahead:
             yield take()
     while waiting:

@@ -12,10 +12,11 @@ from avserver.audio.source import SilentSource
 from avserver.clock import SongClock
 from avserver.config import Show
 from avserver.generator.role import Role
-from avserver.offline.shots import Shot
+from avserver.offline.shots import Handover, Leaving, Shot
 from avserver.take.casting import Casting
 from avserver.take.playback import Playback
 from avserver.take.reader import Take
+from avserver.take.recast import fitted
 from avserver.take.sound import TakeSound
 
 _LOG = logging.getLogger(__name__)
@@ -75,12 +76,18 @@ class TakeShow:
         """Decide the whole take as it was decided."""
         playback = Playback(self._take, self.clock.fps)
         drawn_at = 1.0  # opacity of the picture that is seen
+        handover, fade_s = Handover(), 0.0
         for tick in self.clock:
             self.sound.read(tick.t_s)
-            moment = playback.at(tick.t_s).moment
-            spec = None
+            seen = playback.at(tick.t_s)
+            moment, spec = seen.moment, None
+            for passed in seen.passed:
+                fade_s = float(passed.turned.get("/model/fade_s", fade_s))
             if moment.spec is not None and not moment.frozen:
                 spec = self._casting.spec(moment.spec, moment.role)
                 drawn_at = moment.opacity
             gain = moment.opacity / drawn_at if drawn_at else 1.0
-            yield Shot(tick, self._casting.role(moment.role), spec, gain, moment.blackout)
+            role = self._casting.role(moment.role)
+            left = handover.leaving(role, tick.t_s, fade_s)
+            leaving = Leaving(left[0], fitted(spec, role, left[0]), left[1]) if left and spec is not None else None
+            yield Shot(tick, role, spec, gain, moment.blackout, leaving)

@@ -4,6 +4,7 @@ import dataclasses
 
 from avserver.frame_spec import FrameSpec, Mix, NoiseLevel
 from avserver.generator.role import Role
+from avserver.scene.bends import bends_for
 from avserver.scene.latents import without_pictures
 
 Layers = tuple[int, int]
@@ -51,6 +52,18 @@ def recast(spec: FrameSpec, role: Role, other: Role) -> FrameSpec:
         noise=_noise(spec.noise, other.shape.noise_resolutions),
         bends=tuple(bend for bend in spec.bends if bend.layer in other.shape.layers),
         mix=_mix(spec.mix, before, after) if other.partner else Mix(),
+    )
+
+
+def fitted(spec: FrameSpec, drawn_by: Role, role: Role) -> FrameSpec:
+    """Return a spec that the role `drawn_by` drew as `role` can draw it."""
+    if role.shape != drawn_by.shape or role.pictures != drawn_by.pictures:
+        spec = recast(spec, drawn_by, role)
+    return dataclasses.replace(
+        spec,
+        bends=bends_for(role.bends, spec.bends),
+        directions=tuple(direction for direction in spec.directions if direction.kind in role.directions),
+        mix=spec.mix if role.partner else Mix(),
     )
 
 

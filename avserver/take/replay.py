@@ -9,14 +9,13 @@ from avserver.control.moment import Moment as Now
 from avserver.control.params import ParamTable, Value
 from avserver.control.patch import Patch
 from avserver.control.presets import is_kept
-from avserver.frame_spec import FrameSpec, Mix
+from avserver.frame_spec import FrameSpec
 from avserver.generator.role import Role
-from avserver.scene.bends import bends_for
 from avserver.take.casting import Casting
 from avserver.take.overlay import Turned, overlaid
 from avserver.take.playback import Playback
 from avserver.take.reader import Moment, Take
-from avserver.take.recast import recast
+from avserver.take.recast import fitted
 
 # What is played of the take beside what belongs in a preset. How the show is run, its beat and its locks, is not.
 _PLAYED = frozenset({"/output/blackout", "/output/freeze", "/model/select"})
@@ -85,7 +84,7 @@ class Replay:
         moment = self._moment
         if moment is None or moment.spec is None:
             return decided
-        spec = dataclasses.replace(self._fitted(moment.spec, moment.role, role), index=decided.index, t_s=decided.t_s)
+        spec = dataclasses.replace(fitted(moment.spec, moment.role, role), index=decided.index, t_s=decided.t_s)
         if not self._turned_s:
             return spec
         if "/noise/speed" not in self._turned_s or self._noise_ahead is None:
@@ -130,17 +129,6 @@ class Replay:
         self._turned_s.clear()
         self._noise_ahead = None
         return [_event(at, value) for at, value in self._put.items() if at in desk.table]
-
-    def _fitted(self, spec: FrameSpec, drawn_by: Role, role: Role) -> FrameSpec:
-        """Return a spec of the take as `role` can draw it."""
-        if role.shape != drawn_by.shape or role.pictures != drawn_by.pictures:
-            spec = recast(spec, drawn_by, role)
-        return dataclasses.replace(
-            spec,
-            bends=bends_for(role.bends, spec.bends),
-            directions=tuple(direction for direction in spec.directions if direction.kind in role.directions),
-            mix=spec.mix if role.partner else Mix(),
-        )
 
 
 def _phase(spec: FrameSpec) -> float:

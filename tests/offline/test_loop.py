@@ -12,7 +12,7 @@ from avserver.errors import ConfigError
 from avserver.frame_spec import Feedback, FrameSpec, LatentTerm, ModelShape, NoiseLevel, z_of_seed
 from avserver.generator.role import Role
 from avserver.offline.loop import MEETING_S, looped
-from avserver.offline.shots import Shot
+from avserver.offline.shots import Leaving, Shot
 from avserver.scene.noise import PHASE_PERIOD, PHASE_RATE
 
 FPS = 25
@@ -95,6 +95,16 @@ def test_what_stands_still_moves_if_it_must() -> None:
     assert len(latents) == 100
     assert latents[40] == latents[39]
     assert latents[99] != latents[39]
+
+
+def test_at_the_end_of_a_loop_nothing_is_left_of_another_model() -> None:
+    shots = film(100)
+    left = Leaving(OTHER, FrameSpec(index=0, t_s=0.0, latents=()), 0.5)
+    shots[50:] = [dataclasses.replace(shot, leaving=left) for shot in shots[50:]]
+    shares = [shot.leaving.share for shot in looped(shots, 10, FPS) if shot.leaving]
+    assert shares[:1] == pytest.approx([0.5], abs=0.01)
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.99
 
 
 def test_what_cannot_meet_is_refused() -> None:

@@ -1,5 +1,6 @@
 """What is decided about each frame, and that every one is drawn; the drawing is done by a process that draws grey."""
 
+import dataclasses
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,11 +18,11 @@ from avserver.frame_spec import Feedback, FrameSpec, ModelShape
 from avserver.generator.drawer import IN_FLIGHT, Drawer
 from avserver.generator.role import Role
 from avserver.generator.worker import WorkerSettings
-from avserver.offline.shots import Shot, decide, excerpt
+from avserver.offline.shots import Leaving, Shot, decide, excerpt
 from avserver.offline.studio import draw
 from tests.test_engine import FPS, MODEL, engine
 
-ROLE = Role("grey", Path("none"), ModelShape(1, (), ()))
+ROLE, OTHER = (Role(name, Path("none"), ModelShape(1, (), ())) for name in ("grey", "other"))
 REFUSED, DEADLY = 100, 200
 
 
@@ -125,6 +126,55 @@ def numbers(shots: Iterable[Shot]) -> list[int]:
     return [shot.tick.index for shot in shots]
 
 
+def test_a_model_that_takes_over_fades_in_as_long_as_the_knob_says() -> None:
+    queue = EventQueue()
+    patch = parse_patch("", file="test.toml")
+    roles = [Role(name, Path(name), MODEL) for name in ("one", "other")]
+    shots = decide(engine(patch, queue, models=("one", "other")), roles.__getitem__, SongClock(FPS, 10.0))
+
+    def turned(address: str, value: object) -> None:
+        queue.put(Event(address, (value,), "test", lambda *_: None))
+
+    def shares(count: int) -> list[float | None]:
+        found = [next(shots) for _ in range(count)]
+        assert all(shot.leaving is None or shot.leaving.role != shot.role for shot in found)
+        return [shot.leaving.share if shot.leaving else None for shot in found]
+
+    turned("/model/fade_s", 3.5 / FPS)
+    assert shares(2) == [None] * 2
+    turned("/model/select", 1)
+    fading = next(shots)
+    assert fading.role is roles[1]
+    assert fading.leaving == Leaving(roles[0], fading.spec, 0.0)  # both are of the same shape
+    assert shares(4) == [pytest.approx(ticks / 3.5) for ticks in (1, 2, 3)] + [None]
+    # What is taken back is over at once.
+    turned("/model/select", 0)
+    assert shares(2) == [0.0, pytest.approx(1 / 3.5)]
+    turned("/model/select", 1)
+    assert shares(3) == [None] * 3
+    # A picture that stands still has nobody leave; the change goes on behind it.
+    turned("/model/select", 0)
+    turned("/output/freeze", True)
+    assert shares(2) == [None] * 2
+    turned("/output/freeze", False)
+    assert shares(3) == [pytest.approx(2 / 3.5), pytest.approx(3 / 3.5), None]
+    turned("/model/fade_s", 0.0)
+    turned("/model/select", 1)
+    assert shares(1) == [None]
+
+
+def test_a_picture_that_fades_in_is_drawn_over_the_one_that_leaves(drawer: Drawer) -> None:
+    with Drawer(OTHER, (8, 4), target=draw_grey) as others:
+
+        def fading(index: int, other: int, share: float) -> Shot:
+            left = Leaving(OTHER, FrameSpec(index=other, t_s=0.0, latents=()), share)
+            return dataclasses.replace(shot(index), leaving=left)
+
+        shots = [shot(10), fading(80, 40, 0.0), fading(80, 40, 0.25), shot(0, drawn=False), fading(60, 20, 0.75)]
+        frames = draw(shots, {ROLE: drawer, OTHER: others}.__getitem__, width_px=8, height_px=4)
+        assert [int(frame.pixels[0, 0, 0]) for frame in frames] == [10, 40, 50, 50, 50]
+
+
 def test_an_excerpt_that_begins_frozen_begins_with_what_stands_still() -> None:
     shots = [shot(0), shot(1), shot(2, drawn=False, gain=0.5), shot(3, drawn=False)]
     assert list(excerpt(shots, 2)) == shots[1:]
@@ -132,14 +182,16 @@ def test_an_excerpt_that_begins_frozen_begins_with_what_stands_still() -> None:
 
 
 def test_an_excerpt_has_what_it_looks_back_at_before_it() -> None:
-    other = Role("other", Path("none"), ModelShape(1, (), ()))
     shots = [fed_back(index, amount) for index, amount in enumerate((0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 0.5, 0.5))]
     # From a shot without feedback on nothing is left of those before it.
     assert [numbers(excerpt(shots, first))[0] for first in range(8)] == [0, 0, 2, 2, 2, 5, 6, 6]
     assert numbers(excerpt([fed_back(index, 0.0, strobe_safe=index > 1) for index in range(6)], 5)) == [2, 3, 4, 5]
     # Every role has a memory of its own.
-    mixed = [fed_back(0, 0.5), fed_back(1, 0.5), fed_back(2, 0.0, other), fed_back(3, 0.0, other), fed_back(4, 0.5)]
+    mixed = [fed_back(0, 0.5), fed_back(1, 0.5), fed_back(2, 0.0, OTHER), fed_back(3, 0.0, OTHER), fed_back(4, 0.5)]
     assert numbers(excerpt(mixed, 4)) == [0, 1, 4]
+    # One that is leaving remembers, too.
+    left = dataclasses.replace(mixed[2], leaving=Leaving(ROLE, fed_back(2, 0.5).drawn[0][1], 0.5))
+    assert numbers(excerpt([*mixed[:2], left, *mixed[3:]], 4)) == [0, 1, 2, 4]
 
 
 def test_an_excerpt_decides_no_more_than_it_needs() -> None:

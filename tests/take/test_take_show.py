@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from avserver.take.between import Shares, between
 from avserver.take.decision import Decision, Song
 from avserver.take.facts import as_it_was, facts_of
 from avserver.take.reader import Take
-from avserver.take.recast import recast
+from avserver.take.recast import fitted, recast
 from avserver.take.sound import TakeSound
 from avserver.take.writer import TakeWriter
 from tests.outputs.films import read_back
@@ -242,6 +243,34 @@ def test_a_larger_model_draws_it_and_says_what_it_leaves_out(
     assert [level.resolution for level in first.noise] == list(take.opening.shape.noise_resolutions)
     assert first.noise[0].phase == made[0].spec.noise[0].phase
     assert not caplog.records
+
+
+def test_a_model_that_takes_over_fades_in(tiny_model: Path, tmp_path: Path) -> None:
+    def selecting(tick: int) -> list[tuple[str, object]]:
+        return {2: [("/model/fade_s", 0.5)], 5: [("/model/select", 1)]}.get(tick, [])
+
+    show = change(settings(tiny_model), "model", also=("default",))
+    made = written(tmp_path / "a.take", show, 1.0, selecting)
+    with played(tmp_path / "a.take") as take:
+        shots = list(take.shots())
+    assert [shot.spec for shot in shots] == [decision.spec for decision in made]
+    fading = [shot for shot in shots if shot.leaving]
+    assert [shot.tick.index for shot in fading] == list(range(5, 15))
+    assert [shot.leaving.share for shot in fading] == pytest.approx([0.1 * i for i in range(10)])
+    old, new = made[4].role, made[5].role
+    assert {(shot.role, shot.leaving.role) for shot in fading} == {(new, old)}
+    # What is leaving is drawn as its own model draws what is played.
+    left = fading[0].leaving.spec
+    assert left == fitted(fading[0].spec, new, old)
+    assert [level.resolution for level in left.noise] == list(old.shape.noise_resolutions)
+    with Studio(SIZE, wide="stretch") as studio:
+        frames = [frame.pixels.astype(int) for frame in studio.frames(shots)]
+        alone = [
+            frame.pixels for frame in studio.frames([dataclasses.replace(shots[5], role=old, spec=left, leaving=None)])
+        ]
+        np.testing.assert_array_equal(frames[5], alone[0])
+    steps = [np.abs(after - before).mean() for before, after in itertools.pairwise(frames[4:16])]
+    assert max(steps) < 0.5 * np.abs(frames[16] - frames[4]).mean()
 
 
 class Played:
