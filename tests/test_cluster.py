@@ -1,4 +1,4 @@
-"""Films drawn by a real cluster of Ray's: several nodes on this machine, reached over the loopback interface only."""
+"""Films and paintings by a real cluster of Ray's: several nodes on this machine, reached over loopback only."""
 
 import contextlib
 import logging
@@ -21,9 +21,10 @@ import pytest
 
 from avserver.errors import ConfigError
 from avserver.offline.chunks import longest
-from avserver.offline.ray_cluster import joined
 from avserver.offline.shots import Shot
 from avserver.offline.studio import Studio
+from avserver.ray_cluster import joined
+from avserver.training.painted import Painting, paint_dataset
 from tests.offline.scripted import COUNT, SIZE, film, scripted
 from tests.offline.test_rendering import pictures
 
@@ -75,10 +76,10 @@ def machines() -> Iterator[Any]:
         cluster.shutdown()
 
 
-def artists(node: Any) -> list[psutil.Process]:
-    """Return the processes that draw on a node."""
+def artists(node: Any, name: str = "FarDrawer") -> list[psutil.Process]:
+    """Return the processes that draw on a node, or those that do what is called so."""
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-    return [child for child in raylet.children(recursive=True) if "FarDrawer" in " ".join(child.cmdline())]
+    return [child for child in raylet.children(recursive=True) if name in " ".join(child.cmdline())]
 
 
 def until(condition: Callable[[], bool], step: Callable[[], object]) -> None:
@@ -121,6 +122,31 @@ def test_a_machine_that_is_killed_costs_no_frames(
         machines.add_node(num_cpus=1, include_dashboard=False, object_store_memory=LEAST_STORE)
         until(lambda: cluster.at_work == 2, lambda: film(shots[:1], studio))
         np.testing.assert_array_equal(film(shots, studio), alone)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_paintings_of_a_machine_that_is_killed_are_painted_by_another(machines: Any, tmp_path: Path) -> None:
+    painting = Painting(1000, seed=3, size_px=64, families=("folds", "contours", "figures"))
+    paint_dataset(tmp_path / "alone", painting, workers=2, say=lambda _: None)
+    said: list[int] = []
+
+    def say(done: int) -> None:
+        said.append(done)
+        if len(said) == 2:  # the first file is there, others are being painted
+            painting_now = [(node, artists(node, "_painted")) for node in machines.worker_nodes]
+            doomed, (painter, *_) = next(found for found in painting_now if found[1])
+            painter.send_signal(signal.SIGSTOP)
+            machines.remove_node(doomed, allow_graceful=False)
+
+    paint_dataset(tmp_path / "cluster", painting, cluster=machines.address, say=say)
+    assert said[0] == 0
+    assert said[-1] == 1000
+    alone, cluster = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("alone", "cluster")
+    )
+    assert len(alone) == 9
+    assert cluster == alone
 
 
 @pytest.mark.slow

@@ -25,6 +25,12 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     )
     paint.add_argument("--family", action="append", default=[], metavar="NAME", help="only of this one; repeatable")
     _add_workers(paint)
+    paint.add_argument(
+        "--cluster",
+        default="",
+        metavar="ADDRESS",
+        help="have a Ray cluster paint: auto, host:port of its head, or local",
+    )
     paint.set_defaults(run=_paint)
     taken = commands.add_parser(
         "import", help="take pictures of your own: PNG, JPEG, WebP, GIF, TIFF, BMP; report.csv tells of each file"
@@ -51,13 +57,13 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (all cores)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (one a core; in a cluster, one a CPU)")
 
 
-def _check_workers(workers: int) -> None:
+def _check_workers(workers: int | None) -> None:
     from avserver.errors import ConfigError
 
-    if not 1 <= workers <= 1024:
+    if workers is not None and not 1 <= workers <= 1024:
         raise ConfigError(f"--workers is a number from 1 to 1024, got {workers}")
 
 
@@ -68,7 +74,9 @@ def _paint(arguments: argparse.Namespace) -> int:
     _check_workers(arguments.workers)
     painting = Painting(arguments.count, arguments.seed, arguments.size, tuple(arguments.family), arguments.finest)
     with Progress(painting.count, sys.stderr) as progress:
-        paint_dataset(arguments.folder, painting, workers=arguments.workers, say=progress.show)
+        paint_dataset(
+            arguments.folder, painting, workers=arguments.workers, cluster=arguments.cluster, say=progress.show
+        )
     print(f"{painting.count} paintings of {painting.size_px} px in {arguments.folder}")
     return 0
 
@@ -83,7 +91,9 @@ def _import(arguments: argparse.Namespace) -> int:
     source, folder = arguments.source, arguments.folder
     names = names_in(source)
     with Progress(len(names), sys.stderr) as progress:
-        entries = import_pictures(source, names, folder, wish, workers=arguments.workers, say=progress.show)
+        entries = import_pictures(
+            source, names, folder, wish, workers=arguments.workers or os.cpu_count() or 1, say=progress.show
+        )
     left_out: dict[str, list[str]] = {}
     for entry in entries:
         if entry.fate != "taken":

@@ -23,7 +23,7 @@ from avserver.generator.far_drawer import Drawn, FarDrawer, pack
 from avserver.generator.memory import Memory
 from avserver.generator.role import Role
 from avserver.offline.chunks import CHUNK_BYTES, ends, longest
-from avserver.offline.ray_cluster import joined
+from avserver.ray_cluster import joined, last_line
 
 _log = logging.getLogger(__name__)
 
@@ -200,7 +200,7 @@ class Cluster:
         try:
             traits = self._ray.get(drawer.asked)
         except self._ray.exceptions.RayError as err:
-            self._part_with(drawer, f"it cannot start ({_last_line(err)})")
+            self._part_with(drawer, f"it cannot start ({last_line(err)})")
             return
         ours = version("avserver")
         self._precision = self._precision or traits.precision
@@ -223,8 +223,8 @@ class Cluster:
             while isinstance(cause, errors.RayTaskError):
                 cause = cause.cause
             if not isinstance(cause, errors.RayError):  # it is ours
-                raise RenderError(f"a machine of the cluster cannot draw this: {_last_line(err)}") from err
-            self._mourn(drawer, chunk, _last_line(err))
+                raise RenderError(f"a machine of the cluster cannot draw this: {last_line(err)}") from err
+            self._mourn(drawer, chunk, last_line(err))
         else:
             if drawn is None:
                 self._mourn(drawer, chunk, "it was started again")
@@ -335,9 +335,3 @@ class ClusterCrew:
 def _ask(actor: Any) -> Reference:
     """Ask one who it is; Ray has it answered when it is there (again), however long that takes."""
     return actor.traits.options(max_task_retries=-1).remote()
-
-
-def _last_line(err: Exception) -> str:
-    """Return the end of what Ray says, where the reason is."""
-    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else type(err).__name__

@@ -19,7 +19,7 @@ from pathlib import Path
 from avserver.errors import ConfigError
 from avserver.training.foreign import Refusal, Wish, open_picture
 from avserver.training.likeness import Look, Seen
-from avserver.training.shards import PER_SHARD, Encoded, claim, encode, shard_path, write_encoded
+from avserver.training.shards import PER_SHARD, Encoded, claim, encode, shard_path, write_shard
 from avserver.training.workers import start_workers
 
 REPORT = "report.csv"
@@ -152,7 +152,7 @@ class _Growing:
         _append(self._folder / REPORT, self.entries[self._reported :])
         self._reported = len(self.entries)
         if self._waiting:
-            write_encoded(shard_path(self._folder, self._waiting[0].number // PER_SHARD), self._waiting)
+            write_shard(shard_path(self._folder, self._waiting[0].number // PER_SHARD), self._waiting)
             self._waiting = []
 
 

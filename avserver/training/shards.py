@@ -70,13 +70,8 @@ def encode(pixels: Pixels) -> bytes:
     return picture.getvalue()
 
 
-def write_shard(path: Path, samples: Iterable[Sample]) -> None:
+def write_shard(path: Path, pictures: Iterable[Encoded]) -> None:
     """Write a shard; its file is there when all of it is."""
-    write_encoded(path, (Encoded(sample.number, encode(sample.pixels), sample.facts) for sample in samples))
-
-
-def write_encoded(path: Path, pictures: Iterable[Encoded]) -> None:
-    """Write a shard of pictures that are PNGs already."""
     unfinished = path.with_suffix(".unfinished")
     with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
         for picture in pictures:

@@ -9,7 +9,7 @@ import pytest
 from avserver.errors import ConfigError
 from avserver.training.dataset import Dataset
 from avserver.training.painted import Painting, paint_dataset
-from avserver.training.shards import Sample, read_shard, shard_path, write_shard
+from avserver.training.shards import Encoded, encode, read_shard, shard_path, write_shard
 
 
 def stored(folder: Path, *shards: int, size_px: int = 32, seed: int = 1) -> list[np.ndarray]:
@@ -20,7 +20,7 @@ def stored(folder: Path, *shards: int, size_px: int = 32, seed: int = 1) -> list
     (folder / "dataset.json").write_text(json.dumps({"size_px": size_px}))
     first = 0
     for shard, count in enumerate(shards):
-        samples = [Sample(number, pictures[number], {}) for number in range(first, first + count)]
+        samples = [Encoded(number, encode(pictures[number]), {}) for number in range(first, first + count)]
         write_shard(shard_path(folder, shard), samples)
         first += count
     return pictures
@@ -104,7 +104,7 @@ def test_broken_pictures_are_named_and_the_next_stands_in(tmp_path: Path) -> Non
     content = shard_path(tmp_path, 0).read_bytes()
     at = content.rindex(b"IEND") - 21
     damage(shard_path(tmp_path, 0), at, bytes([content[at] ^ 1]))  # in the last pixels: only checksums show it
-    odd = Sample(4, np.zeros((16, 16, 3), np.uint8), {})
+    odd = Encoded(4, encode(np.zeros((16, 16, 3), np.uint8)), {})
     write_shard(shard_path(tmp_path, 1), [odd])
     dataset = Dataset(tmp_path)
     assert dataset.skipped == ("shard-00001.tar/00000004.png: has 16 x 16 px, the dataset 32 x 32",)

@@ -10,7 +10,7 @@ import pytest
 from avserver.errors import ConfigError
 from avserver.training.painted import Painting, fineness, paint_dataset
 from avserver.training.painting.painter import paint
-from avserver.training.shards import Sample, read_shard, shard_path, write_shard
+from avserver.training.shards import Encoded, encode, read_shard, shard_path, write_shard
 
 QUICK = ("folds", "contours", "figures")
 
@@ -97,7 +97,7 @@ def test_what_cannot_be_painted_is_refused(wrong: dict[str, object], says: str) 
 
 def test_a_shard_appears_when_it_is_whole(tmp_path: Path) -> None:
     def broken() -> object:
-        yield Sample(0, np.zeros((16, 16, 3), np.uint8), {})
+        yield Encoded(0, encode(np.zeros((16, 16, 3), np.uint8)), {})
         raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):

@@ -11,7 +11,7 @@ from avserver.generator.architecture import StyleGAN2Config
 from avserver.training.augment import draw
 from avserver.training.learner import Learner
 from avserver.training.recipe import Recipe
-from avserver.training.shards import Sample, shard_path, write_shard
+from avserver.training.shards import Encoded, encode, shard_path, write_shard
 from avserver.training.state import State, discriminator_of
 
 MODEL = StyleGAN2Config(resolution=8, z_dim=8, w_dim=8, channel_base=64, channel_max=8, mapping_layers=1)
@@ -59,5 +59,5 @@ def stored(folder: Path, count: int, size_px: int, seed: int = 0) -> Path:
     coarse = rng.integers(0, 256, (count, 2, 2, 3)).repeat(size_px // 2, 1).repeat(size_px // 2, 2)
     folder.mkdir()
     (folder / "dataset.json").write_text(json.dumps({"size_px": size_px}))
-    write_shard(shard_path(folder, 0), [Sample(i, of.astype(np.uint8), {}) for i, of in enumerate(coarse)])
+    write_shard(shard_path(folder, 0), [Encoded(i, encode(of.astype(np.uint8)), {}) for i, of in enumerate(coarse)])
     return folder

@@ -127,6 +127,12 @@ def _greet(host: str, port: int) -> None:
         raise ConnectionError("what listens there is not Ray")
 
 
+def last_line(err: Exception) -> str:
+    """Return the end of what Ray says, where the reason is."""
+    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else type(err).__name__
+
+
 def _first_sentence(err: Exception) -> str:
     """Return what an error says, short."""
     text = str(err.strerror if isinstance(err, OSError) and err.strerror else err) or type(err).__name__
