@@ -4,6 +4,7 @@ It may be stopped with Ctrl-C at any time; the same command goes on.
 """
 
 import argparse
+import dataclasses
 import signal
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument(
         "--from", dest="model", type=Path, metavar="MODEL", help="go on from a model of this size, at its resolution"
     )
+    parser.add_argument("--pictures", type=int, metavar="N", help="of the last stage (what is written here for each)")
     arguments = parser.parse_args()
     arguments.run.mkdir(parents=True, exist_ok=True)
 
@@ -40,6 +42,8 @@ def main() -> int:
         sys.stderr.write(f"{pictures} pictures: {told}\n")
 
     stages = [stage for stage in STAGES if stage.resolution <= arguments.largest]
+    if arguments.pictures:
+        stages[-1] = dataclasses.replace(stages[-1], pictures=arguments.pictures)
     with first_signal(signal.SIGINT, signal.SIGTERM) as stopped:
         Course(
             arguments.run,
