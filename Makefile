@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests that compute and nothing else, so that several may run at a time; the others keep time, or share ports and JACK.
+# Tests that compute and nothing else, and tests that share a network, JACK or the time; both kinds apart from the others.
 COMPUTING := $(addprefix tests/,analysis generator offline scene training)
+ALONE := $(addprefix tests/,audio bench control test_cluster.py)
+PYTEST := $(BIN)/python -m pytest --durations=20
+TWO := --numprocesses=2 --dist=loadfile
 
 .PHONY: demo test lint bench lock clean
 
@@ -14,8 +17,9 @@ test: $(VENV)/.installed-dev test-programs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(if $(ARGS),,$(BIN)/python -m pytest --durations=20 --numprocesses=2 --dist=loadfile $(COMPUTING))
-	$(BIN)/python -m pytest --durations=20 $(or $(ARGS),$(COMPUTING:%=--ignore=%))
+	$(if $(ARGS),$(PYTEST) $(ARGS),$(PYTEST) $(TWO) $(COMPUTING))
+	$(if $(ARGS),,$(PYTEST) $(TWO) $(COMPUTING:%=--ignore=%) $(ALONE:%=--ignore=%))
+	$(if $(ARGS),,$(PYTEST) $(ALONE))
 
 bench: $(VENV)/.installed
 	$(BIN)/avserver bench $(ARGS)

@@ -117,17 +117,25 @@ def test_a_size_is_obeyed(serve) -> None:
 
 def test_same_seeds_same_frames_and_other_seeds_other_frames(serve) -> None:
     other_seed = ("/choir/tempo/seed/1", 4711)
-    with serve() as first, serve() as second, serve() as other:
-        other[0].wait_for_osc()
-        other[0].osc.send(*other_seed)
-        # By the time that a worker draws its first frame the glide to the other seed is long over.
-        start = max(frames.drawn()[0].index for _, frames in (first, second, other))
-        seen = [pixels_from(frames, start, 20) for _, frames in (first, second, other)]
-    common = sorted(set.intersection(*(set(pictures) for pictures in seen)))
-    assert len(common) >= 5
-    same = [seen[0][index] == seen[1][index] for index in common]
-    assert np.mean(same) > 0.8, "a tick skipped on a loaded machine may spoil a few"
-    assert not any(seen[0][index] == seen[2][index] for index in common)
+
+    def seen_of_three() -> list[list[bytes]]:
+        with serve() as first, serve() as second, serve() as other:
+            other[0].wait_for_osc()
+            other[0].osc.send(*other_seed)
+            # By the time that a worker draws its first frame the glide to the other seed is long over.
+            start = max(frames.drawn()[0].index for _, frames in (first, second, other))
+            seen = [pixels_from(frames, start, 20) for _, frames in (first, second, other)]
+        common = sorted(set.intersection(*(set(pictures) for pictures in seen)))
+        assert len(common) >= 5
+        return [[pictures[index] for index in common] for pictures in seen]
+
+    # A tick that a loaded machine skips moves all that follow from it, so that one of three attempts has to do.
+    for _ in range(3):
+        same, again, others = seen_of_three()
+        assert not any(one == other for one, other in zip(same, others, strict=True))
+        if same == again:
+            return
+    pytest.fail("the same seeds did not give the same frames")
 
 
 def pixels_from(frames: Frames, start: int, count: int) -> dict[int, bytes]:

@@ -317,13 +317,13 @@ def test_a_browser_finds_it_and_sees_it_leave() -> None:
         browser = ServiceBrowser(zeroconf, list(found), handlers=[changed])
         for service_type, (host, port) in ((OSCQUERY_TYPE, show.oscquery.address), (OSC_TYPE, show.osc.address)):
             name = f"avserver {show.oscquery.address[1]} on {socket.gethostname().replace('.', '-')}.{service_type}"
-            until(lambda kind=service_type, name=name: name in found[kind], 15)
+            until(lambda kind=service_type, name=name: name in found[kind], 30)
             info = zeroconf.get_service_info(service_type, name, timeout=3000)
             assert info is not None
             assert (info.parsed_addresses(), info.port) == ([host], port)
             assert info.properties == {b"txtvers": b"1"}
         show.oscquery.close()
-        until(lambda: name not in found[service_type], 10)
+        until(lambda: name not in found[service_type], 30)
         browser.cancel()
 
 
