@@ -22,6 +22,8 @@ _ASK_AGAIN_S = 10.0
 _FETCH_EVERY_S = 0.004
 # The system knows better than we when a message came, as long as both agree to within this (s).
 _TRUSTED_S = 0.02
+# RtMidi frees what JACK's thread may still read if a port is let go of as soon as it is closed (s).
+_CLOSING_S = 0.1
 # MIDI clock: song position, clock, start, continue, stop.
 _CLOCK = frozenset((0xF2, 0xF8, 0xFA, 0xFB, 0xFC))
 _FIRST_SYSTEM = 0xF0
@@ -71,6 +73,7 @@ class MidiPorts:
         self._driver: Driver | None = None
         self._open: list[_Open] = []
         self._opened = 0
+        self._closed: list[Any] = []  # ports that are let go of at the next look
         self._waiting: dict[tuple[Connection, Hashable], tuple[bytes, ...]] = {}
         self._waiting_lock = threading.Lock()
         self._said: set[str] = set()
@@ -102,7 +105,7 @@ class MidiPorts:
         look_s = 0.0
         while not self._closing:
             now_s = time.monotonic()
-            if now_s >= look_s and (self._wanted or self._everything or self._open):
+            if now_s >= look_s and (self._wanted or self._everything or self._open or self._closed):
                 look_s = now_s + self._look()
             for port in tuple(self._open):
                 self._fetch(port)
@@ -111,11 +114,15 @@ class MidiPorts:
             self._wake.clear()
         for port in tuple(self._open):
             self._shut(port)
+        if self._closed:
+            time.sleep(_CLOSING_S)
+            self._let_go()
         if self._driver is not None:
             self._driver.close()
 
     def _look(self) -> float:
         """Open what came, close what went, and return in how long to look again (s)."""
+        self._let_go()
         try:
             self._driver = self._driver or Driver(self._backend)
             names = self._driver.look()
@@ -167,9 +174,15 @@ class MidiPorts:
         for end in (port.input, port.output):
             if end is not None:
                 end.close_port()
-                end.delete()
+                self._closed.append(end)
         if not self._closing:
             _log.info("MIDI controller gone: %s", port.connection.name)
+
+    def _let_go(self) -> None:
+        """Free the ports that were closed a while ago."""
+        for end in self._closed:
+            end.delete()
+        self._closed.clear()
 
     def _fetch(self, port: _Open) -> None:
         """Fetch what has come by a port."""

@@ -2,35 +2,62 @@
 
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import mido
 
+# RtMidi lets go of what JACK's thread may still read; so it is given the time to look away.
+_CLOSING_S = 0.1
+
 
 class Controller:
-    """Plugged in until `unplug`."""
+    """Plugged in until `unplug`. It is a process of its own, as whatever is plugged in is somebody else's."""
 
     def __init__(self, name: str) -> None:
-        import rtmidi  # where it cannot be had, the fixture that comes before has skipped the test
-
-        self._out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "controller")
-        self._out.open_virtual_port(f"{name} out")
-        self._in = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "controller")
-        self._in.open_virtual_port(f"{name} in")
+        context = get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_be, args=(there, name), daemon=True)
+        self._process.start()
+        there.close()
+        assert self._pipe.recv() == "plugged in"
 
     def send(self, kind: str, **values: int) -> None:
         """Send a message, made by mido, who has read the specification too."""
-        self._out.send_message(mido.Message(kind, **values).bytes())
+        self._pipe.send(mido.Message(kind, **values).bytes())
 
     def heard(self) -> list[str]:
         """Return what it has been sent, as mido writes it."""
-        found = []
-        while (message := self._in.get_message()) is not None:
-            found.append(str(mido.Message.from_bytes(message[0])))
-        return found
+        self._pipe.send("heard")
+        return [str(mido.Message.from_bytes(message)) for message in self._pipe.recv()]
 
     def unplug(self) -> None:
-        self._out.delete()
-        self._in.delete()
+        self._pipe.send("unplug")
+        self._process.join()
+        assert self._process.exitcode == 0
+
+
+def _be(pipe: Connection, name: str) -> None:
+    import rtmidi  # where it cannot be had, the fixture that comes before has skipped the test
+
+    out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "controller")
+    out.open_virtual_port(f"{name} out")
+    heard = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "controller")
+    heard.open_virtual_port(f"{name} in")
+    pipe.send("plugged in")
+    while (asked := pipe.recv()) != "unplug":
+        if asked == "heard":
+            messages = []
+            while (message := heard.get_message()) is not None:
+                messages.append(message[0])
+            pipe.send(messages)
+        else:
+            out.send_message(asked)
+    out.close_port()
+    heard.close_port()
+    time.sleep(_CLOSING_S)
+    out.delete()
+    heard.delete()
 
 
 def until(there: Callable[[], object], within_s: float = 20.0) -> None:
