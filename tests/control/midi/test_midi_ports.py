@@ -153,9 +153,12 @@ def test_a_server_that_is_started_later_is_found(jack_midi, caplog: pytest.LogCa
         controller.unplug()
     finally:
         ports.close()
-    assert [r.message for r in caplog.records if r.levelname == "WARNING"] == [
+    problems = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert problems[0] == (
         "MIDI does not answer: MidiInJack::initialize: JACK server not running?; the show goes on without MIDI"
-    ]
+    )
+    # JACK may name a port to one client a moment before it does to the next, which opens it at the next look.
+    assert all("is not in list" in problem for problem in problems[1:])
 
 
 @pytest.mark.parametrize(
