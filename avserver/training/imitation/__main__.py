@@ -34,6 +34,7 @@ def main() -> int:
         "--from", dest="model", type=Path, metavar="MODEL", help="go on from a model of this size, at its resolution"
     )
     parser.add_argument("--pictures", type=int, metavar="N", help="of the last stage (what is written here for each)")
+    parser.add_argument("--rate", type=float, metavar="R", help="Adam's, in the last stage (likewise)")
     arguments = parser.parse_args()
     arguments.run.mkdir(parents=True, exist_ok=True)
 
@@ -42,8 +43,8 @@ def main() -> int:
         sys.stderr.write(f"{pictures} pictures: {told}\n")
 
     stages = [stage for stage in STAGES if stage.resolution <= arguments.largest]
-    if arguments.pictures:
-        stages[-1] = dataclasses.replace(stages[-1], pictures=arguments.pictures)
+    said = {name: value for name in ("pictures", "rate") if (value := getattr(arguments, name)) is not None}
+    stages[-1] = dataclasses.replace(stages[-1], **said)
     with first_signal(signal.SIGINT, signal.SIGTERM) as stopped:
         Course(
             arguments.run,
