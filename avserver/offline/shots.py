@@ -60,10 +60,13 @@ class Handover:
         self._coming: Role | None = None
         self._since_s = 0.0
 
-    def leaving(self, role: Role, t_s: float, fade_s: float) -> tuple[Role, float] | None:
-        """Return who is leaving while `role` draws, at `t_s` (s), and how much of the new picture is seen, 0 to 1.
+    def leaving(
+        self, role: Role, t_s: float, fade_s: float, spec_of: Callable[[Role], FrameSpec] | None
+    ) -> Leaving | None:
+        """Return what the picture of `role` fades in over, at `t_s` (s); to be asked at every tick.
 
-        It is to be asked at every tick. A change takes `fade_s` (s); one that is taken back is over at once.
+        A change takes `fade_s` (s); one that is taken back is over at once. `spec_of` returns what another role would
+        draw; None while the picture is frozen: nobody is seen to leave then.
         """
         if self._playing is None or role == self._playing:
             self._playing, self._coming = role, None
@@ -74,7 +77,7 @@ class Handover:
         if gone_s >= fade_s:
             self._playing, self._coming = role, None
             return None
-        return self._playing, gone_s / fade_s
+        return Leaving(self._playing, spec_of(self._playing), gone_s / fade_s) if spec_of else None
 
 
 def decide(engine: Engine, role_of: Callable[[int], Role], ticks: Iterable[Tick]) -> Iterator[Shot]:
@@ -89,8 +92,8 @@ def decide(engine: Engine, role_of: Callable[[int], Role], ticks: Iterable[Tick]
             drawn_at = engine.opacity
         # What was drawn at opacity 0 is black and stays so.
         gain = engine.opacity / drawn_at if drawn_at else 1.0
-        left = handover.leaving(role, tick.t_s, float(params["/model/fade_s"]))
-        leaving = Leaving(left[0], engine.spec_for(left[0]), left[1]) if left and spec is not None else None
+        spec_of = None if spec is None else engine.spec_for
+        leaving = handover.leaving(role, tick.t_s, float(params["/model/fade_s"]), spec_of)
         yield Shot(tick, role, spec, gain, bool(params["/output/blackout"]), leaving)
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from avserver.audio.source import SilentSource
 from avserver.clock import SongClock
 from avserver.config import Show
 from avserver.generator.role import Role
-from avserver.offline.shots import Handover, Leaving, Shot
+from avserver.offline.shots import Handover, Shot
 from avserver.take.casting import Casting
 from avserver.take.playback import Playback
 from avserver.take.reader import Take
@@ -88,6 +89,6 @@ class TakeShow:
                 drawn_at = moment.opacity
             gain = moment.opacity / drawn_at if drawn_at else 1.0
             role = self._casting.role(moment.role)
-            left = handover.leaving(role, tick.t_s, fade_s)
-            leaving = Leaving(left[0], fitted(spec, role, left[0]), left[1]) if left and spec is not None else None
+            spec_of = None if spec is None else partial(fitted, spec, role)
+            leaving = handover.leaving(role, tick.t_s, fade_s, spec_of)
             yield Shot(tick, role, spec, gain, moment.blackout, leaving)
