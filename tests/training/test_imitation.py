@@ -1,5 +1,8 @@
 """A generator learns what silk paints."""
 
+import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +134,16 @@ def test_some_steps_bring_it_nearer() -> None:
         generator, average, _ = pupil.step(generator, average, step, 0.006, stage.lesson(step))
     after = np.abs(pupil.draw(generator["params"], test) - test.pictures).mean()
     assert after < 0.9 * before
+
+
+def test_the_command_takes_the_last_stage_as_it_is_told(tmp_path: Path) -> None:
+    stage = ["--largest", "16", "--pictures", "64", "--rate", "0"]
+    command = [sys.executable, "-m", "avserver.training.imitation", str(tmp_path / "run"), *stage]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "run" / "log.csv").open() as log:
+        (row,) = csv.DictReader(log)
+    assert (row["pictures"], row["resolution"]) == ("64", "16")
+    # At a rate of 0 nothing is learnt: the biases are as they began.
+    model = checkpoint.read(tmp_path / "run" / "model.safetensors")
+    assert not model.tensors["synthesis.b4.conv1.bias"].any()

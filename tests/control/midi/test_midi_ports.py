@@ -4,10 +4,12 @@ A JACK server without real-time rights on a busy machine loses a period now and 
 what is sent here may be sent again, and nothing is counted.
 """
 
+import itertools
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from controller import Controller, until
@@ -15,6 +17,7 @@ from controller import Controller, until
 from avserver.control.desk import Desk
 from avserver.control.events import Event
 from avserver.control.mapping import parse_patch
+from avserver.control.midi.driver import Driver
 from avserver.control.midi.hand import MidiHand
 from avserver.control.midi.ports import MidiPorts, received_at
 from avserver.control.moment import Moment
@@ -113,6 +116,41 @@ def test_a_controller_is_played_and_shown_unplugged_and_plugged_in_again(jack_mi
         assert show.hand.status()["midi_dropped"] == 0
     finally:
         ports.close()
+
+
+def test_a_port_is_let_go_of_a_while_after_it_is_closed(jack_midi, monkeypatch) -> None:
+    """JACK's thread may still be reading what RtMidi frees."""
+    told: list[tuple[str, int, float]] = []
+    numbers = itertools.count()
+
+    class Noted:
+        def __init__(self, port: Any) -> None:
+            self._port, self._number = port, next(numbers)
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("close_port", "delete"):
+                told.append((name, self._number, time.monotonic()))
+            return getattr(self._port, name)
+
+    for kind in ("open_input", "open_output"):
+        real = getattr(Driver, kind)
+        monkeypatch.setattr(Driver, kind, lambda self, name, real=real: Noted(real(self, name)))
+    ports = MidiPorts("jack", also=["nano"])
+    try:
+        for unplugged in (True, False):  # by hand, and by the end of the show
+            controller = Controller("nano")
+            until(lambda: ports.connections)
+            if unplugged:
+                controller.unplug()
+                until(lambda: not ports.connections)
+    finally:
+        ports.close()
+        controller.unplug()
+    closed = {port: at_s for name, port, at_s in told if name == "close_port"}
+    freed = {port: at_s for name, port, at_s in told if name == "delete"}
+    assert len(closed) == 4
+    assert closed.keys() == freed.keys()
+    assert all(freed[port] - at_s >= 0.1 for port, at_s in closed.items())
 
 
 def test_clock_is_handed_on_with_the_time_and_the_port(jack_midi) -> None:
